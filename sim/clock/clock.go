@@ -1,0 +1,123 @@
+// Package clock is the virtual clock of one incarnation of the system under test.
+//
+// It has the interfaces of k8s.io/utils/clock. Every wake-up of a timer is a point of the scheduler, so that two timers due at
+// one instant fire in an order that the seed decides. The wall clock can be stepped: a step moves Now, and never Elapsed or a timer.
+//
+//	c := clock.New(process, wall)
+//	<-c.After(time.Minute) // a point named p1/clock/wake/timer/1m0s#1
+//	wall.Step(-time.Hour)  // Now is an hour earlier; timers do not care
+package clock
+
+import (
+	"sync/atomic"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"github.com/holdfast-sim/holdfast/sim/fault"
+	"github.com/holdfast-sim/holdfast/sim/sched"
+	"github.com/holdfast-sim/holdfast/sim/trace"
+)
+
+// Elapser tells virtual time since the run began; sched.Loop is one.
+type Elapser interface{ Now() time.Duration }
+
+// Wall is the wall clock that a machine shows: the start of the run, the elapsed time, and the steps made so far.
+type Wall struct {
+	loop    Elapser
+	start   time.Time
+	stepped atomic.Int64
+}
+
+// NewWall returns a wall clock that shows start when the run begins.
+func NewWall(loop Elapser, start time.Time) *Wall { return &Wall{loop: loop, start: start} }
+
+// Step moves the wall clock by d, which may be negative.
+func (w *Wall) Step(d time.Duration) { w.stepped.Add(int64(d)) }
+
+// Now is what the wall clock shows. It has no monotonic reading.
+func (w *Wall) Now() time.Time { return w.start.Add(w.loop.Now() + time.Duration(w.stepped.Load())) }
+
+// Clock implements clock.WithTicker and tells the monotonic time by Elapsed.
+type Clock struct {
+	*Wall
+	proc *sched.Process
+}
+
+var _ clock.WithTicker = (*Clock)(nil)
+
+// New returns the clock of a process. Its timers go when the process is cut.
+func New(proc *sched.Process, wall *Wall) *Clock { return &Clock{Wall: wall, proc: proc} }
+
+// Elapsed is the virtual time since the run began. It is monotonic: steps of the wall clock do not move it.
+func (c *Clock) Elapsed() time.Duration { return c.loop.Now() }
+
+// Since is the difference of two wall-clock readings, wrong across a step as on a real machine.
+func (c *Clock) Since(t time.Time) time.Duration { return c.Now().Sub(t) }
+
+// After returns the channel of a new timer.
+func (c *Clock) After(d time.Duration) <-chan time.Time { return c.NewTimer(d).C() }
+
+// Sleep waits for d of virtual time.
+func (c *Clock) Sleep(d time.Duration) { <-c.After(d) }
+
+// Tick returns the channel of a new ticker.
+func (c *Clock) Tick(d time.Duration) <-chan time.Time { return c.NewTicker(d).C() }
+
+// NewTimer returns a timer that fires once after d.
+func (c *Clock) NewTimer(d time.Duration) clock.Timer {
+	t := &timer{clock: c, c: make(chan time.Time, 1)}
+	t.arm(d)
+	return t
+}
+
+// NewTicker returns a ticker that fires every d. It panics if d is not positive.
+func (c *Clock) NewTicker(d time.Duration) clock.Ticker {
+	if d <= 0 {
+		panic("clock: a ticker's period must be positive")
+	}
+	t := &ticker{timer{clock: c, c: make(chan time.Time, 1)}}
+	t.fired = func() { t.arm(d) }
+	t.arm(d)
+	return t
+}
+
+type timer struct {
+	clock *Clock
+	c     chan time.Time
+	point *sched.Point
+	fired func()
+}
+
+func (t *timer) C() <-chan time.Time { return t.c }
+
+func (t *timer) Stop() bool { return t.clock.proc.Withdraw(t.point) }
+
+func (t *timer) Reset(d time.Duration) bool {
+	active := t.Stop()
+	t.arm(d)
+	return active
+}
+
+// arm offers the wake-up. A full channel drops it, as the standard library's timers do.
+func (t *timer) arm(d time.Duration) {
+	d = max(d, 0)
+	t.point = &sched.Point{
+		Kind: trace.Wake, Label: t.clock.proc.Label("clock", "wake", "timer", d.String()), Actor: "clock", Ready: t.clock.Elapsed() + d,
+		Fire: func(e *trace.Event, _ fault.Decision) {
+			e.Name = d.String()
+			select {
+			case t.c <- t.clock.Now():
+			default:
+			}
+			if t.fired != nil {
+				t.fired()
+			}
+		},
+	}
+	t.clock.proc.Offer(t.point)
+}
+
+type ticker struct{ timer }
+
+func (t *ticker) Stop() { t.timer.Stop() }

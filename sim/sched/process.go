@@ -1,0 +1,97 @@
+package sched
+
+import (
+	"errors"
+	"strconv"
+	"sync"
+
+	"github.com/holdfast-sim/holdfast/sim/fault"
+	"github.com/holdfast-sim/holdfast/sim/trace"
+)
+
+// ErrCut is what a crashed incarnation's calls return: nobody is meant to see it, for the process is gone.
+var ErrCut = errors.New("the process of this call has crashed")
+
+// Process is one incarnation of the system under test: the source of requests that are cut off together when it crashes.
+type Process struct {
+	// Num is the incarnation's number, from 1.
+	Num int
+
+	loop *Loop
+	cut  chan struct{}
+
+	mu       sync.Mutex
+	ordinals map[string]int
+	waiting  map[*Point]bool
+}
+
+// NewProcess returns an incarnation.
+func (l *Loop) NewProcess(num int) *Process {
+	return &Process{Num: num, loop: l, cut: make(chan struct{}), ordinals: make(map[string]int), waiting: make(map[*Point]bool)}
+}
+
+// Label makes the label of a point of this process: parts joined by slashes, and the ordinal of that very combination.
+func (p *Process) Label(actor, verb, resource, name string) string {
+	base := "p" + strconv.Itoa(p.Num) + "/" + actor + "/" + verb + "/" + resource + "/" + name
+	p.mu.Lock()
+	p.ordinals[base]++
+	n := p.ordinals[base]
+	p.mu.Unlock()
+	return base + "#" + strconv.Itoa(n)
+}
+
+// Offer adds a point that goes when the process is cut. Any goroutine may call it.
+func (p *Process) Offer(pt *Point) {
+	pt.Proc = p.Num
+	fire := pt.Fire
+	pt.Fire = func(e *trace.Event, d fault.Decision) {
+		p.forget(pt)
+		fire(e, d)
+	}
+	p.mu.Lock()
+	dead := p.waiting == nil
+	if !dead {
+		p.waiting[pt] = true
+	}
+	p.mu.Unlock()
+	if !dead {
+		p.loop.Offer(pt)
+	}
+}
+
+// Withdraw takes a point back and reports whether it was still waiting. Any goroutine may call it.
+func (p *Process) Withdraw(pt *Point) bool {
+	p.forget(pt)
+	return p.loop.Withdraw(pt)
+}
+
+func (p *Process) forget(pt *Point) {
+	p.mu.Lock()
+	delete(p.waiting, pt)
+	p.mu.Unlock()
+}
+
+// Kill cuts the process: its waiting points go, its calls return ErrCut, and it offers nothing any more.
+func (p *Process) Kill() {
+	p.mu.Lock()
+	waiting := p.waiting
+	p.waiting = nil
+	p.mu.Unlock()
+	if waiting == nil {
+		return
+	}
+	for pt := range waiting {
+		p.loop.Withdraw(pt)
+	}
+	close(p.cut)
+}
+
+// Cut reports whether the process was killed.
+func (p *Process) Cut() bool {
+	select {
+	case <-p.cut:
+		return true
+	default:
+		return false
+	}
+}
