@@ -13,6 +13,8 @@ type Request struct {
 	Verb     string // get, list, watch, create, update, patch, delete; grant, revoke, fence, exists
 	Resource string // nodes, persistentvolumes, ...; fault.Backend for the storage backend
 	Name     string
+	// About fills in what call and reply are about (Volume, Node, Epoch), whatever becomes of the request; nil if nothing.
+	About func(e *trace.Event)
 	// Do takes effect and returns the answer. It fills in what the call event should say (Volume, Node, UID, Version, Record, ...).
 	// The effects EmptyList and StaleRead are its business; all others are the caller's.
 	Do func(e *trace.Event, d fault.Decision) (any, error)
@@ -150,6 +152,9 @@ func (c *call) fire(e *trace.Event, d fault.Decision, after time.Duration) {
 
 func (c *call) fill(e *trace.Event) {
 	e.ID, e.Verb, e.Resource, e.Name = c.id, c.Verb, c.Resource, c.Name
+	if c.About != nil {
+		c.About(e)
+	}
 }
 
 func (c *call) offerNothing() {
