@@ -34,14 +34,17 @@ type Config struct {
 // Loop is the scheduler of one run. Its methods belong to the goroutine that created it, except where they say otherwise.
 // It must run inside a testing/synctest bubble, in a process whose GOMAXPROCS is 1 (see settle).
 type Loop struct {
-	cfg   Config
-	start time.Time
-	step  int
-	last  string // the actor that ran last
-	calls int    // calls so far, for Event.ID
+	cfg    Config
+	start  time.Time
+	step   int
+	firing bool
+	last   *Point // the point that was taken last: whose actor ran last
+	calls  int    // calls so far, for Event.ID
 
-	ready  []*Point // by label
-	future byReady
+	ready       []*Point // by label
+	future      byReady
+	first, rest []*Point      // what candidates returns, kept for its space
+	after       []trace.Event // what a point emitted while it fired, kept for its space
 
 	mu     sync.Mutex // guards the rest, which any goroutine may touch
 	labels map[string]bool
@@ -56,7 +59,7 @@ type Loop struct {
 // NewLoop returns a loop whose virtual time starts now.
 func NewLoop(cfg Config) *Loop {
 	return &Loop{
-		cfg: cfg, start: time.Now(), labels: make(map[string]bool), offered: make(chan struct{}, 1),
+		cfg: cfg, start: time.Now(), last: &Point{}, labels: make(map[string]bool), offered: make(chan struct{}, 1),
 		sample: []metrics.Sample{{Name: "/sched/goroutines/runnable:goroutines"}},
 	}
 }
@@ -111,6 +114,10 @@ func (l *Loop) Withdraw(p *Point) bool {
 // Emit appends an observation to the step that is going on.
 func (l *Loop) Emit(e trace.Event) {
 	e.Step, e.At = l.step, l.Now()
+	if l.firing {
+		l.after = append(l.after, e)
+		return
+	}
 	l.cfg.Sink(e)
 }
 
@@ -167,7 +174,7 @@ func (l *Loop) Step() bool {
 	p := points[l.cfg.Strategy.Pick(points)]
 	l.take(p)
 	l.step++
-	l.last = actorOf(p)
+	l.last = p
 	l.fire(p)
 	l.Settle()
 	l.flush()
@@ -184,15 +191,14 @@ func (l *Loop) fire(p *Point) {
 		d = l.cfg.Decide(*p.Site)
 	}
 	e := trace.Event{Step: l.step, At: l.Now(), Kind: p.Kind, Label: p.Label, Proc: p.Proc, Actor: p.Actor}
-	var after []trace.Event
-	sink := l.cfg.Sink
-	l.cfg.Sink = func(e trace.Event) { after = append(after, e) } // the point's own event comes first
+	l.firing = true // the point's own event comes first, but is complete only afterwards
 	p.Fire(&e, d)
-	l.cfg.Sink = sink
-	sink(e)
-	for _, e := range after {
-		sink(e)
+	l.firing = false
+	l.cfg.Sink(e)
+	for _, e := range l.after {
+		l.cfg.Sink(e)
 	}
+	l.after = l.after[:0]
 }
 
 // Settle returns when no other goroutine of the process can run. Unlike synctest.Wait it does not mind goroutines that wait
@@ -227,22 +233,24 @@ func (l *Loop) collect() {
 	}
 }
 
-// candidates returns what may happen now: the points of the actor that ran last, then the others, each by label.
+// candidates returns what may happen now: the points of the actor that ran last, then the others, each by label. The slice
+// is good until the next call.
 func (l *Loop) candidates() []*Point {
 	l.mu.Lock()
 	l.ready = slices.DeleteFunc(l.ready, func(p *Point) bool { return p.gone })
 	l.mu.Unlock()
-	first, rest := make([]*Point, 0, len(l.ready)), make([]*Point, 0, len(l.ready))
+	l.first, l.rest = l.first[:0], l.rest[:0]
 	for _, p := range l.ready {
 		switch {
 		case p.Held != nil && p.Held():
-		case actorOf(p) == l.last:
-			first = append(first, p)
+		case p.Proc == l.last.Proc && p.Actor == l.last.Actor:
+			l.first = append(l.first, p)
 		default:
-			rest = append(rest, p)
+			l.rest = append(l.rest, p)
 		}
 	}
-	return append(first, rest...)
+	l.first = append(l.first, l.rest...)
+	return l.first
 }
 
 func (l *Loop) take(p *Point) {
@@ -263,8 +271,6 @@ func (l *Loop) flush() {
 		l.Emit(e)
 	}
 }
-
-func actorOf(p *Point) string { return strconv.Itoa(p.Proc) + "/" + p.Actor }
 
 func compare(a, b string) int {
 	switch {

@@ -15,6 +15,7 @@ import (
 type Writer struct {
 	out io.Writer
 	sum hash.Hash
+	buf []byte // one line, kept for its space
 	err error
 }
 
@@ -29,8 +30,8 @@ func NewWriter(out io.Writer, h Header) *Writer {
 
 // Append adds an event. What a process probe saw (goroutines, panics, sizes) is written, and stays outside the hash.
 func (w *Writer) Append(e Event) {
-	line := e.AppendJSON(make([]byte, 0, 256))
-	line = append(line, '\n')
+	line := append(e.AppendJSON(w.buf[:0]), '\n')
+	w.buf = line
 	if e.Kind != Probe {
 		w.sum.Write(line)
 	}

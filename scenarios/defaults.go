@@ -1,0 +1,80 @@
+package scenarios
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"time"
+)
+
+// What a scenario that says nothing gets.
+const (
+	intervalDefault   = 5 * time.Minute
+	graceDefault      = 30 * time.Second
+	maxHoldersDefault = 2 // a migration's source and target
+)
+
+// Defaults returns a copy of the scenario in which every default is filled in: the driver's node ids, names of
+// PersistentVolumes and VolumeAttachments, the reconciler's interval and grace, the holders of a ReadWriteMany volume,
+// assume.nodeDead, and one trigger. The timeline is in order. It changes nothing that is set, so that it is idempotent.
+func (s *Scenario) Defaults() *Scenario {
+	c := *s
+	c.APIVersion, c.Kind = APIVersion, Kind
+	spec := &c.Spec
+	spec.Nodes = slices.Clone(s.Spec.Nodes)
+	for i := range spec.Nodes {
+		setDefault(&spec.Nodes[i].ID, "id-"+spec.Nodes[i].Name)
+	}
+	spec.Volumes = slices.Clone(s.Spec.Volumes)
+	for i := range spec.Volumes {
+		setDefault(&spec.Volumes[i].PV, "pv-"+spec.Volumes[i].Name)
+	}
+	setDefault(&spec.Reconciler.Interval, Duration(intervalDefault))
+	setDefault(&spec.Reconciler.GracePeriod, Duration(graceDefault))
+	setDefault(&spec.Backend.MaxHolders, maxHoldersDefault)
+	nodeDead := s.Spec.Assume.NodeDead == nil || *s.Spec.Assume.NodeDead
+	spec.Assume.NodeDead = &nodeDead
+	spec.Timeline = slices.Clone(s.Spec.Timeline)
+	for i := range spec.Timeline {
+		spec.Timeline[i] = spec.Timeline[i].defaults()
+	}
+	sortSteps(spec.Timeline)
+	spec.Faults = slices.Clone(s.Spec.Faults)
+	spec.Expect = slices.Clone(s.Spec.Expect)
+	return &c
+}
+
+// defaults returns the step with its own copies of what it fills in.
+func (s Step) defaults() Step {
+	for _, a := range []**Attachment{&s.Publish, &s.Unpublish} {
+		if *a != nil {
+			filled := **a
+			setDefault(&filled.Name, attachmentName(filled.Volume, filled.Node))
+			*a = &filled
+		}
+	}
+	if s.Trigger != nil {
+		filled := *s.Trigger
+		setDefault(&filled.Times, 1)
+		s.Trigger = &filled
+	}
+	return s
+}
+
+// attachmentName is the default name of a VolumeAttachment: readable where volume and node allow it, else a digest, as
+// Kubernetes itself does, for a volume handle may be any text. The dot keeps (a-b, c) and (a, b-c) apart.
+func attachmentName(volume, node string) string {
+	name := "va-" + volume + "." + node
+	if kubernetesName(name) {
+		return name
+	}
+	sum := sha256.Sum256([]byte(volume + "\x00" + node))
+	return "va-" + hex.EncodeToString(sum[:16])
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

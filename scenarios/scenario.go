@@ -1,0 +1,221 @@
+// Package scenarios holds what a run is asked to do: the Scenario type, its YAML form, generators of chaos, and a library.
+//
+// The nouns are few: a Scenario is a set-up, a timeline of Steps, and the Faults that meet them. It comes from a text,
+// from the library, or from a generator:
+//
+//	s, err := scenarios.Parse("outage.yaml", file)
+//	s, err := scenarios.Lookup("node-same-name")
+//	s := scenarios.Chaos(choice.Seeded(42))
+//
+// In YAML a step is one line, a time and exactly one action:
+//
+//	apiVersion: holdfast.dev/v1alpha1
+//	kind: Scenario
+//	metadata:
+//	  name: hand-off
+//	spec:
+//	  nodes: 2
+//	  volumes:
+//	  - {name: vm-disk, accessMode: ReadWriteOnce}
+//	  timeline:
+//	  - {at: 10s, publish: {volume: vm-disk, node: node-1}}
+//	  - {at: 40s, unpublish: {volume: vm-disk, node: node-1}}
+//	  - {at: 42s, publish: {volume: vm-disk, node: node-2}}
+package scenarios
+
+import "github.com/holdfast-sim/holdfast/sim/fault"
+
+// The two lines that open every scenario file.
+const (
+	APIVersion = "holdfast.dev/v1alpha1"
+	Kind       = "Scenario"
+)
+
+// Scenario is a set-up, a timeline of operations, and the faults that meet them.
+type Scenario struct {
+	APIVersion string   `json:"apiVersion"`
+	Kind       string   `json:"kind"`
+	Metadata   Metadata `json:"metadata"`
+	Spec       Spec     `json:"spec"`
+}
+
+// Metadata names a scenario.
+type Metadata struct {
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
+}
+
+// Spec is the body of a scenario.
+type Spec struct {
+	// Nodes are a number (node-1 to node-n) or a list of names or {name, id}.
+	Nodes      Nodes      `json:"nodes"`
+	Volumes    []Volume   `json:"volumes,omitempty"`
+	Reconciler Reconciler `json:"reconciler,omitempty,omitzero"`
+	Backend    Backend    `json:"backend,omitempty,omitzero"`
+	Assume     Assume     `json:"assume,omitempty,omitzero"`
+	// Latency is the virtual time that calls take: each draws from [Min, Max].
+	Latency Latency `json:"latency,omitempty,omitzero"`
+	// Deliver is the lag of watch events: each draws from [Min, Max].
+	Deliver Latency `json:"deliver,omitempty,omitzero"`
+	// Timeline is in order of time: Parse sorts it, and steps of one instant keep their order in the text.
+	Timeline []Step  `json:"timeline,omitempty"`
+	Faults   []Fault `json:"faults,omitempty"`
+	// Expect names the invariants that this scenario is about (S1 to S20, L1 to L10), for the reader and the report.
+	Expect []string `json:"expect,omitempty"`
+}
+
+// Nodes is the set of nodes that exist when the run begins.
+type Nodes []Node
+
+// Node is one node: the name of its Node object, and the driver's id of it, which CSINode tells. ID defaults to "id-" and the name.
+type Node struct {
+	Name string `json:"name"`
+	ID   string `json:"id,omitempty"`
+	// Later marks a node that does not exist until the timeline creates it.
+	Later bool `json:"later,omitempty"`
+}
+
+// Volume is one volume. PV defaults to "pv-" and the name; the name is the volume handle.
+type Volume struct {
+	Name       string `json:"name"`
+	PV         string `json:"pv,omitempty"`
+	AccessMode string `json:"accessMode"` // ReadWriteOnce, ReadWriteOncePod, ReadOnlyMany, ReadWriteMany
+	// MigrationTimeout goes into the volume context as migrationTimeoutSeconds; 0 leaves it to the driver.
+	MigrationTimeout Duration `json:"migrationTimeout,omitempty"`
+}
+
+// Reconciler configures the reconciler; zero values take its defaults (5 minutes, 30 seconds).
+type Reconciler struct {
+	Interval    Duration `json:"interval,omitempty"`
+	GracePeriod Duration `json:"gracePeriod,omitempty"`
+}
+
+// Backend configures the storage backend and what the system is told about it.
+type Backend struct {
+	// Fence gives the system a backend that fences.
+	Fence bool `json:"fence,omitempty"`
+	// MaxHolders bounds the holders of a ReadWriteMany volume; 0 takes the default 2.
+	MaxHolders int `json:"maxHolders,omitempty"`
+}
+
+// Assume states what a run takes for granted.
+type Assume struct {
+	// NodeDead: a deleted Node object means a machine that no longer writes. Default true.
+	NodeDead *bool `json:"nodeDead,omitempty"`
+}
+
+// Latency is a range of virtual time.
+type Latency struct {
+	Min Duration `json:"min,omitempty"`
+	Max Duration `json:"max,omitempty"`
+}
+
+// Step is one entry of the timeline: a time and exactly one action.
+type Step struct {
+	At Duration `json:"at"`
+
+	Publish   *Attachment `json:"publish,omitempty"`   // a VolumeAttachment is created: the sidecar publishes until it succeeds
+	Unpublish *Attachment `json:"unpublish,omitempty"` // it is deleted: the sidecar unpublishes until it succeeds
+
+	CreateNode   *NodeRef   `json:"createNode,omitempty"`   // a Node object with a new uid
+	DeleteNode   *NodeRef   `json:"deleteNode,omitempty"`   // the Node object goes; under assume.nodeDead its machine dies
+	SetReady     *NodeReady `json:"setReady,omitempty"`     // the Node's Ready condition
+	KillMachine  *NodeRef   `json:"killMachine,omitempty"`  // the machine stops writing; the Node object stays
+	StartMachine *NodeRef   `json:"startMachine,omitempty"` // it is back, without grants
+
+	Crash      *Downtime `json:"crash,omitempty"`      // the system's process dies and starts again after Downtime.For
+	Depose     *Downtime `json:"depose,omitempty"`     // it loses leadership (Run's context ends) and leads again after Downtime.For
+	Lifecycle  []string  `json:"lifecycle,omitempty"`  // start, stop, cancel: a burst by one goroutine, with no pause between
+	Trigger    *Times    `json:"trigger,omitempty"`    // ask for a pass now, Times.Times times
+	Call       *Call     `json:"call,omitempty"`       // a method of the Manager by name
+	ClockStep  *Jump     `json:"clockStep,omitempty"`  // the wall clock jumps
+	Outage     *Outage   `json:"outage,omitempty"`     // the API server is away
+	Lag        *Lag      `json:"lag,omitempty"`        // watch events of one resource wait
+	Disconnect *Resource `json:"disconnect,omitempty"` // the watches of one resource break; with Gone, they must list again (410)
+}
+
+// Attachment names a volume and a node.
+type Attachment struct {
+	Volume string `json:"volume"`
+	Node   string `json:"node"`
+	// Name is the VolumeAttachment's name; the default follows from volume and node (see Defaults).
+	Name string `json:"name,omitempty"`
+}
+
+// NodeRef names a node.
+type NodeRef struct {
+	Node string `json:"node"`
+}
+
+// NodeReady is a node's Ready condition.
+type NodeReady struct {
+	Node  string `json:"node"`
+	Ready bool   `json:"ready"`
+}
+
+// Downtime is how long a process is away.
+type Downtime struct {
+	For Duration `json:"for"`
+}
+
+// Times is a number of repetitions; 0 means 1.
+type Times struct {
+	Times int `json:"times,omitempty"`
+}
+
+// Call is a method of the Manager, called by name.
+type Call struct {
+	Method string `json:"method"`
+	Volume string `json:"volume,omitempty"` // methods about no volume have none (ListAttachments, Rebuild)
+	Node   string `json:"node,omitempty"`
+}
+
+// Jump is a jump of the wall clock, which may be negative.
+type Jump struct {
+	By Duration `json:"by"`
+}
+
+// Outage is a time in which the API server answers nobody.
+type Outage struct {
+	For Duration `json:"for"`
+	// Hang lets calls wait until their context ends; otherwise they are refused at once.
+	Hang bool `json:"hang,omitempty"`
+}
+
+// Lag delays the watch events of a resource for a time.
+type Lag struct {
+	Resource string   `json:"resource"`
+	For      Duration `json:"for"`
+}
+
+// Resource names a kind of API object, in the plural.
+type Resource struct {
+	Resource string `json:"resource"`
+	// Gone makes the version that the watchers have too old, so that they must list again.
+	Gone bool `json:"gone,omitempty"`
+}
+
+// Fault is the text form of fault.Rule.
+type Fault struct {
+	// On selects requests; an empty one selects all.
+	On     On           `json:"on"`
+	Effect fault.Effect `json:"effect"`
+	// For is the delay of latency and lateEffect.
+	For Duration `json:"for,omitempty"`
+	// Chance is the probability that a selected request gets the effect; 0, and in the text its absence, means always.
+	Chance float64 `json:"chance,omitempty"`
+}
+
+// On is the text form of fault.Predicate.
+type On struct {
+	Verb     string `json:"verb,omitempty"`
+	Resource string `json:"resource,omitempty"`
+	Name     string `json:"name,omitempty"`
+	Actor    string `json:"actor,omitempty"`
+	// API leaves out requests to the storage backend.
+	API bool `json:"api,omitempty"`
+	// Nth selects only the n-th request, from 1, that the rest selects.
+	Nth   int      `json:"nth,omitempty"`
+	From  Duration `json:"from,omitempty"`
+	Until Duration `json:"until,omitempty"`
+}

@@ -1,0 +1,207 @@
+package scenarios
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// durationMax bounds every duration, so that sums of them never overflow.
+const durationMax = 365 * 24 * time.Hour
+
+const (
+	handleMax      = 1024 // CSI says 128, and drivers whose handles are paths exceed it
+	nodeIDMax      = 256  // a CSI node id
+	descriptionMax = 8192 // more is a document
+)
+
+var (
+	kubernetesNamePattern = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`)
+	invariantPattern      = regexp.MustCompile(`^(S([1-9]|1[0-9]|20)|L([1-9]|10))$`)
+	accessModes           = []string{"ReadWriteOnce", "ReadWriteOncePod", "ReadOnlyMany", "ReadWriteMany"}
+)
+
+// Validate returns a Problems error that says all that is wrong with the scenario, or nil. Parse has done so already; it
+// is for scenarios made in Go.
+//
+// A timeline need not make sense: to unpublish what was never published, or to delete a node twice, is allowed, and does
+// nothing. So any part of a valid timeline is valid, which shrinking relies on.
+func (s *Scenario) Validate() error {
+	if found := s.validate(); len(found) > 0 {
+		return found.sorted()
+	}
+	return nil
+}
+
+func (s *Scenario) validate() Problems {
+	v := validator{nodes: make(map[string]bool), volumes: make(map[string]bool), attachments: make(map[string]Attachment)}
+	v.oneOf("apiVersion", s.APIVersion, []string{APIVersion})
+	v.oneOf("kind", s.Kind, []string{Kind})
+	v.name("metadata.name", s.Metadata.Name)
+	v.text("metadata.description", s.Metadata.Description, descriptionMax)
+	v.nodeList(s.Spec.Nodes)
+	v.volumeList(s.Spec.Volumes)
+	v.settings(&s.Spec)
+	for i, step := range s.Spec.Timeline {
+		v.step(fmt.Sprintf("spec.timeline[%d]", i), step)
+	}
+	for i, f := range s.Spec.Faults {
+		v.fault(fmt.Sprintf("spec.faults[%d]", i), f)
+	}
+	for i, name := range s.Spec.Expect {
+		if !invariantPattern.MatchString(name) {
+			v.add(fmt.Sprintf("spec.expect[%d]", i), fmt.Sprintf("%q is no invariant", name), "", "invariants are S1 to S20 and L1 to L10")
+		}
+	}
+	return v.found
+}
+
+// validator collects problems, and the names that steps may refer to.
+type validator struct {
+	found          Problems
+	nodes, volumes map[string]bool
+	attachments    map[string]Attachment // by VolumeAttachment name
+}
+
+func (v *validator) add(path, what, meant, hint string) {
+	if len(v.found) < problemsKept {
+		v.found = append(v.found, Problem{Path: path, What: what, Meant: meant, Hint: hint})
+	}
+}
+
+func (v *validator) nodeList(nodes Nodes) {
+	if len(nodes) == 0 || len(nodes) > nodesMax {
+		v.add("spec.nodes", fmt.Sprintf("there are %d nodes; from 1 to %d are wanted", len(nodes), nodesMax), "", "")
+	}
+	ids := make(map[string]bool)
+	for i, n := range nodes {
+		path := fmt.Sprintf("spec.nodes[%d]", i)
+		v.name(path+".name", n.Name)
+		v.text(path+".id", n.ID, nodeIDMax)
+		v.once(path+".name", "node", n.Name, v.nodes)
+		id := n.ID
+		setDefault(&id, "id-"+n.Name)
+		v.once(path+".id", "node id", id, ids)
+	}
+}
+
+func (v *validator) volumeList(volumes []Volume) {
+	pvs := make(map[string]bool)
+	for i, vol := range volumes {
+		path := fmt.Sprintf("spec.volumes[%d]", i)
+		if vol.Name == "" {
+			v.add(path+".name", "a volume has no name", "", "")
+		}
+		v.text(path+".name", vol.Name, handleMax)
+		if !v.once(path+".name", "volume", vol.Name, v.volumes) {
+			continue
+		}
+		pv := vol.PV
+		setDefault(&pv, "pv-"+vol.Name)
+		if vol.PV == "" && !kubernetesName(pv) {
+			v.add(path+".name", fmt.Sprintf("volume %q gives no name for its PersistentVolume", vol.Name), "", "add pv: NAME, in lower-case letters, digits, dashes and dots")
+		} else {
+			v.name(path+".pv", pv)
+		}
+		v.once(path+".pv", "PersistentVolume", pv, pvs)
+		v.oneOf(path+".accessMode", vol.AccessMode, accessModes)
+		v.duration(path+".migrationTimeout", vol.MigrationTimeout)
+	}
+}
+
+func (v *validator) settings(s *Spec) {
+	v.duration("spec.reconciler.interval", s.Reconciler.Interval)
+	v.duration("spec.reconciler.gracePeriod", s.Reconciler.GracePeriod)
+	if s.Backend.MaxHolders < 0 {
+		v.add("spec.backend.maxHolders", "maxHolders is negative", "", "")
+	}
+	v.span("spec.latency", s.Latency)
+	v.span("spec.deliver", s.Deliver)
+}
+
+func (v *validator) span(path string, l Latency) {
+	v.duration(path+".min", l.Min)
+	v.duration(path+".max", l.Max)
+	if l.Min > l.Max {
+		v.add(path+".min", fmt.Sprintf("min %s is more than max %s", l.Min, l.Max), "", "")
+	}
+}
+
+// once wants a name that was not there before, and says whether it is.
+func (v *validator) once(path, what, name string, seen map[string]bool) bool {
+	if seen[name] {
+		v.add(path, fmt.Sprintf("there are two with the %s %q", what, name), "", "")
+		return false
+	}
+	seen[name] = true
+	return true
+}
+
+// oneOf wants one of a few words.
+func (v *validator) oneOf(path, got string, words []string) {
+	if slices.Contains(words, got) {
+		return
+	}
+	meant := suggest(got, words)
+	if len(words) == 1 {
+		meant = words[0]
+	}
+	v.add(path, fmt.Sprintf("%s is %q", path[strings.LastIndex(path, ".")+1:], got), meant, fieldValueHint(meant, words))
+}
+
+func fieldValueHint(meant string, words []string) string {
+	if meant != "" {
+		return ""
+	}
+	return "it is one of " + strings.Join(words, ", ")
+}
+
+// known wants the name of something that the scenario has.
+func (v *validator) known(path, what, name string, have map[string]bool) {
+	if have[name] || len(v.found) >= problemsKept {
+		return
+	}
+	names := make([]string, 0, len(have))
+	for n := range have {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	meant, hint := suggest(name, names[:min(len(names), 200)]), ""
+	if meant == "" && len(names) <= 20 {
+		hint = fmt.Sprintf("each %s is listed in spec.%ss: %s", what, what, strings.Join(names, ", "))
+	}
+	v.add(path, fmt.Sprintf("there is no %s %q", what, name), meant, hint)
+}
+
+func (v *validator) name(path, name string) {
+	if !kubernetesName(name) {
+		v.add(path, fmt.Sprintf("%q is no Kubernetes name", name), "", "names are lower-case letters, digits, dashes and dots, at most 253")
+	}
+}
+
+func kubernetesName(name string) bool {
+	return len(name) <= 253 && kubernetesNamePattern.MatchString(name)
+}
+
+func (v *validator) text(path, text string, lengthMax int) {
+	if len(text) > lengthMax || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		v.add(path, fmt.Sprintf("the text is not UTF-8, or longer than %d bytes", lengthMax), "", "")
+	}
+}
+
+// duration wants one that is not negative.
+func (v *validator) duration(path string, d Duration) {
+	if d < 0 {
+		v.add(path, fmt.Sprintf("%s is %s, which is negative", path[strings.LastIndex(path, ".")+1:], d), "", "")
+	}
+	v.bounded(path, d)
+}
+
+func (v *validator) bounded(path string, d Duration) {
+	if time.Duration(d) > durationMax || time.Duration(d) < -durationMax {
+		v.add(path, fmt.Sprintf("%s is longer than a year", d), "", "")
+	}
+}

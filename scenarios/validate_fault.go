@@ -1,0 +1,75 @@
+package scenarios
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/holdfast-sim/holdfast/sim/fault"
+)
+
+var (
+	apiVerbs     = []string{"get", "list", "watch", "create", "update", "patch", "delete"}
+	backendVerbs = []string{"grant", "revoke", "fence", "exists"}
+	resources    = []string{"nodes", "persistentvolumes", "volumeattachments", "csinodes", "persistentvolumeclaims", "pods", "events",
+		"leases", "configmaps", "secrets", "storageclasses", "csidrivers", fault.Backend}
+	// only says which verbs an effect can meet; an effect that is missing here meets all.
+	only = map[fault.Effect][]string{
+		fault.Conflict:   {"update", "patch"},
+		fault.EmptyList:  {"list"},
+		fault.StaleRead:  {"get", "list"},
+		fault.Throttled:  apiVerbs,
+		fault.LateEffect: {"create", "update", "patch", "delete", "grant", "revoke", "fence"},
+	}
+)
+
+func (v *validator) fault(path string, f Fault) {
+	words := make([]string, 0, len(fault.Effects()))
+	for _, e := range fault.Effects() {
+		words = append(words, string(e))
+	}
+	v.oneOf(path+".effect", string(f.Effect), words)
+	v.on(path+".on", f.On)
+	if verbs := only[f.Effect]; verbs != nil && f.On.Verb != "" && !slices.Contains(verbs, f.On.Verb) {
+		v.add(path+".effect", fmt.Sprintf("%s cannot meet %s", f.Effect, f.On.Verb), "", fieldValueHint("", verbs))
+	}
+	v.duration(path+".for", f.For)
+	delays := f.Effect == fault.Latency || f.Effect == fault.LateEffect
+	switch {
+	case delays && f.For == 0:
+		v.add(path+".for", fmt.Sprintf("%s needs for, the delay", f.Effect), "", "")
+	case !delays && f.For != 0:
+		v.add(path+".for", fmt.Sprintf("%s has no delay, so that for means nothing", f.Effect), "", "")
+	}
+	if !(f.Chance >= 0 && f.Chance <= 1) {
+		v.add(path+".chance", fmt.Sprintf("chance is %v, outside of (0, 1]", f.Chance), "", "leave chance out for always")
+	}
+}
+
+func (v *validator) on(path string, on On) {
+	if on.Resource != "" {
+		v.oneOf(path+".resource", on.Resource, resources)
+	}
+	verbs := slices.Concat(apiVerbs, backendVerbs)
+	switch {
+	case on.Resource == fault.Backend:
+		verbs = backendVerbs
+	case on.Resource != "" || on.API:
+		verbs = apiVerbs
+	}
+	if on.Verb != "" {
+		v.oneOf(path+".verb", on.Verb, verbs)
+	}
+	if on.API && on.Resource == fault.Backend {
+		v.add(path+".api", "a request to the backend is none to the API server", "", "")
+	}
+	v.text(path+".name", on.Name, handleMax)
+	v.text(path+".actor", on.Actor, handleMax)
+	if on.Nth < 0 {
+		v.add(path+".nth", "nth counts from 1", "", "")
+	}
+	v.duration(path+".from", on.From)
+	v.duration(path+".until", on.Until)
+	if on.Until != 0 && on.Until <= on.From {
+		v.add(path+".until", fmt.Sprintf("until %s is not after from %s", on.Until, on.From), "", "")
+	}
+}

@@ -1,0 +1,121 @@
+package scenarios
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+const (
+	lifecycleMax = 100
+	triggersMax  = 1000
+)
+
+var (
+	lifecycleWords = []string{"start", "stop", "cancel"}
+	// watched are the resources whose watches a scenario may disturb.
+	watched = []string{"nodes", "persistentvolumes", "volumeattachments", "csinodes", "persistentvolumeclaims"}
+	// aboutVolume are the methods of the Manager that take a volume, and aboutNone those that do not. Another system's
+	// methods have names of its own, of which nothing is known here.
+	aboutVolume = []string{"TrackAttachment", "TrackAttachmentWithMode", "AddSecondaryAttachment", "RemoveNodeAttachment", "UntrackAttachment",
+		"ClearStale", "GetAttachment", "IsWithinGracePeriod", "GetDetachTimestamp", "ClearDetachTimestamp"}
+	aboutNone = []string{"ListAttachments", "Rebuild"}
+)
+
+func (v *validator) step(path string, s Step) {
+	v.duration(path+".at", s.At)
+	switch actions := s.actions(); {
+	case len(actions) == 0:
+		v.add(path, "the step has no action", "", "a step is a time and an action: {at: 10s, trigger: {}}")
+	case len(actions) > 1:
+		v.add(path, "the step has more than one action: "+strings.Join(actions, ", "), "", "write a step for each; steps of one instant keep their order")
+	}
+	v.attachment(path+".publish", s.Publish)
+	v.attachment(path+".unpublish", s.Unpublish)
+	v.nodeStep(path, s)
+	v.processStep(path, s)
+	v.apiStep(path, s)
+}
+
+func (v *validator) attachment(path string, a *Attachment) {
+	if a == nil {
+		return
+	}
+	v.known(path+".volume", "volume", a.Volume, v.volumes)
+	v.known(path+".node", "node", a.Node, v.nodes)
+	name := a.Name
+	setDefault(&name, attachmentName(a.Volume, a.Node))
+	v.name(path+".name", name)
+	this := Attachment{Volume: a.Volume, Node: a.Node}
+	if other, ok := v.attachments[name]; ok && other != this {
+		v.add(path+".name", fmt.Sprintf("VolumeAttachment %q is already that of %s on %s", name, other.Volume, other.Node), "", "")
+		return
+	}
+	v.attachments[name] = this
+}
+
+func (v *validator) nodeStep(path string, s Step) {
+	for _, r := range []struct {
+		verb string
+		ref  *NodeRef
+	}{{"createNode", s.CreateNode}, {"deleteNode", s.DeleteNode}, {"killMachine", s.KillMachine}, {"startMachine", s.StartMachine}} {
+		if r.ref != nil {
+			v.known(path+"."+r.verb+".node", "node", r.ref.Node, v.nodes)
+		}
+	}
+	if s.SetReady != nil {
+		v.known(path+".setReady.node", "node", s.SetReady.Node, v.nodes)
+	}
+}
+
+func (v *validator) processStep(path string, s Step) {
+	if s.Crash != nil {
+		v.duration(path+".crash.for", s.Crash.For)
+	}
+	if s.Depose != nil {
+		v.duration(path+".depose.for", s.Depose.For)
+	}
+	if len(s.Lifecycle) > lifecycleMax {
+		v.add(path+".lifecycle", fmt.Sprintf("a burst has at most %d calls", lifecycleMax), "", "")
+	}
+	for i, word := range s.Lifecycle {
+		v.oneOf(fmt.Sprintf("%s.lifecycle[%d]", path, i), word, lifecycleWords)
+	}
+	if s.Trigger != nil && (s.Trigger.Times < 0 || s.Trigger.Times > triggersMax) {
+		v.add(path+".trigger.times", fmt.Sprintf("times is %d, outside of 1 to %d", s.Trigger.Times, triggersMax), "", "")
+	}
+	if s.ClockStep != nil {
+		v.bounded(path+".clockStep.by", s.ClockStep.By)
+	}
+	if s.Call != nil {
+		v.call(path+".call", s.Call)
+	}
+}
+
+func (v *validator) call(path string, c *Call) {
+	v.text(path+".method", c.Method, handleMax)
+	methods := slices.Concat(aboutVolume, aboutNone)
+	if meant := suggest(c.Method, methods); c.Method == "" || meant != "" && meant != c.Method {
+		v.add(path+".method", fmt.Sprintf("the Manager has no method %q", c.Method), meant, fieldValueHint(meant, methods))
+		return
+	}
+	if slices.Contains(aboutVolume, c.Method) || c.Volume != "" {
+		v.known(path+".volume", "volume", c.Volume, v.volumes)
+	}
+	if c.Node != "" {
+		v.known(path+".node", "node", c.Node, v.nodes)
+	}
+}
+
+func (v *validator) apiStep(path string, s Step) {
+	if s.Outage != nil {
+		v.duration(path+".outage.for", s.Outage.For)
+	}
+	if s.Lag != nil {
+		v.oneOf(path+".lag.resource", s.Lag.Resource, watched)
+		v.duration(path+".lag.for", s.Lag.For)
+	}
+	if s.Disconnect != nil {
+		v.oneOf(path+".disconnect.resource", s.Disconnect.Resource, watched)
+	}
+}
