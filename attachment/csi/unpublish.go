@@ -1,0 +1,86 @@
+package csi
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/holdfast-sim/holdfast/attachment"
+)
+
+// Unpublish ends the node's access to the volume, and every node's if the node id is empty. It is done when it returns nil,
+// and asking again changes nothing. Other nodes keep what they have.
+func (c *Controller) Unpublish(ctx context.Context, volume, nodeID string) error {
+	return during(c.unpublish(ctx, volume, nodeID), "unpublish %s on %q", volume, nodeID)
+}
+
+func (c *Controller) unpublish(ctx context.Context, volume, nodeID string) error {
+	if volume == "" {
+		return coded(InvalidArgument, "the volume is missing")
+	}
+	h, err := c.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer h.leave()
+	turn, err := h.begin(volume)
+	if err != nil {
+		return err
+	}
+	defer turn.End()
+	a, _ := turn.Attachment()
+	if nodeID == "" {
+		return h.end(turn, volume, nodeID, a.Entries)
+	}
+	names := h.nodes.names(nodeID)
+	mine := slices.DeleteFunc(a.Entries, func(e attachment.Entry) bool {
+		if e.NodeID != "" {
+			return e.NodeID != nodeID
+		}
+		return !slices.Contains(names, e.Node)
+	})
+	// The revoke is made even if no record names the node: nobody knows better than the backend what it has granted.
+	return h.end(turn, volume, nodeID, mine)
+}
+
+// end ends entries of a volume, all of which are on one node, or on any if the node id is empty: the backend revokes, then
+// they go from the record, in one write. After an error all of them are there still, and uncertain.
+//
+// The revoke carries the highest epoch ever given out. Whatever was granted is at or below it, however late it arrives, and
+// the next reservation is above it.
+func (h *handler) end(turn *attachment.Turn, volume, nodeID string, entries []attachment.Entry) error {
+	err := h.proceed()
+	if err == nil {
+		err = h.cfg.Backend.Revoke(h.ctx, volume, nodeID, turn.Epoch())
+	}
+	if err != nil {
+		doubt(turn, entries)
+		return unsure(h.ctx, fmt.Errorf("revoke: %w", err))
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	if err = h.proceed(); err == nil {
+		_, err = turn.Remove(h.ctx, attachment.Detached, instancesOf(entries)...)
+	}
+	if err != nil {
+		doubt(turn, entries)
+		return unsure(h.ctx, fmt.Errorf("take %v off the record: %w", entries[0].Instance, err))
+	}
+	return nil
+}
+
+// doubt makes entries uncertain that may have lost their access, or may not.
+func doubt(turn *attachment.Turn, entries []attachment.Entry) {
+	for _, e := range entries {
+		turn.Doubt(e.Instance)
+	}
+}
+
+func instancesOf(entries []attachment.Entry) []attachment.Instance {
+	instances := make([]attachment.Instance, len(entries))
+	for i, e := range entries {
+		instances[i] = e.Instance
+	}
+	return instances
+}

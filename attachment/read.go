@@ -1,0 +1,112 @@
+package attachment
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// GetAttachment returns a copy of a volume's state, and whether any node has it.
+func (m *Manager) GetAttachment(volume string) (Attachment, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	c := m.cells[volume]
+	if c == nil || len(c.holders) == 0 {
+		return Attachment{}, false
+	}
+	return c.copy(volume), true
+}
+
+// ListAttachments returns copies of all, sorted by volume.
+func (m *Manager) ListAttachments() []Attachment {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	all := make([]Attachment, 0, len(m.cells))
+	for _, volume := range sortedKeys(m.cells) {
+		if c := m.cells[volume]; len(c.holders) > 0 {
+			all = append(all, c.copy(volume))
+		}
+	}
+	return all
+}
+
+func (c *cell) copy(volume string) Attachment {
+	a := Attachment{Volume: volume, Mode: c.mode, Entries: make([]Entry, len(c.holders))}
+	for i, h := range c.holders {
+		a.Entries[i] = h.entry(volume)
+	}
+	if c.running {
+		migration := *c.migration
+		a.Migration = &migration
+	}
+	return a
+}
+
+// Orphans returns the instances that a record names and no VolumeAttachment does: nobody will ask to unpublish them, so the
+// controller does it itself (Begin, revoke, Remove), and tries again in each pass. Sorted by volume. While it is not known
+// which VolumeAttachments there are, there are no orphans.
+func (m *Manager) Orphans() []Instance {
+	in := m.synced()
+	if in == nil {
+		return nil
+	}
+	type candidate struct {
+		pv string
+		Instance
+	}
+	var found []candidate
+	m.mu.RLock()
+	for volume, c := range m.cells {
+		for _, h := range c.holders {
+			if h.orphan && c.place != nil {
+				found = append(found, candidate{c.place.name, h.instance(volume)})
+			}
+		}
+	}
+	m.mu.RUnlock()
+	found = slices.DeleteFunc(found, func(c candidate) bool { return in.wished(c.pv, c.Node) })
+	slices.SortFunc(found, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.Volume, b.Volume), cmp.Compare(a.Epoch, b.Epoch))
+	})
+	orphans := make([]Instance, len(found))
+	for i, c := range found {
+		orphans[i] = c.Instance
+	}
+	return orphans
+}
+
+// GetDetachTimestamp returns the wall clock at the volume's last detach, zero if there is no stamp.
+func (m *Manager) GetDetachTimestamp(volume string) time.Time {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.stamps.byVolume[volume].wall
+}
+
+// DetachTimestamps returns the detach stamps of all volumes that have one.
+func (m *Manager) DetachTimestamps() map[string]time.Time {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	all := make(map[string]time.Time, len(m.stamps.byVolume))
+	for volume, st := range m.stamps.byVolume {
+		all[volume] = st.wall
+	}
+	return all
+}
+
+// ClearDetachTimestamp forgets the stamp. The record loses it with its next write.
+func (m *Manager) ClearDetachTimestamp(volume string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.stamps.drop(volume) {
+		m.version++
+		m.tidy(volume)
+	}
+}
+
+// IsWithinGracePeriod reports whether the volume's last detach is less than grace ago, by the monotonic clock: an age of
+// exactly grace is outside. Ages beyond the longest grace in use (WithGrace) are not remembered.
+func (m *Manager) IsWithinGracePeriod(volume string, grace time.Duration) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.stamps.within(volume, m.Elapsed(), grace)
+}

@@ -1,0 +1,155 @@
+package attachment
+
+import (
+	"slices"
+	"time"
+)
+
+// settle brings memory in line with what was just read of the volume's record.
+func (t *Turn) settle(p persisted) {
+	t.change(func() []note { return t.m.settle(t.volume, t.cell, p, t.cell.doubt.reservation()) })
+}
+
+// reservation is the epoch of a reservation that was tried, and of which nobody was told that it succeeded; 0 if none.
+func (d *doubt) reservation() uint64 {
+	if d == nil {
+		return 0
+	}
+	return d.reserved
+}
+
+// settle decides, holder by holder, between memory and record:
+//
+//	in both                    memory knows better
+//	only in memory             its removal was tried: it has succeeded, and counts now;
+//	                           never persisted, or there is no record at all: stays;
+//	                           else another manager has removed it: goes
+//	only in the record         it is the reservation to be undone: nobody was told, nothing was granted, ignore it;
+//	                           else another manager's, or from before a restart: comes in, uncertain
+//
+// The caller has the lock.
+func (m *Manager) settle(volume string, c *cell, p persisted, undone uint64) (notes []note) {
+	if c.doubt != nil {
+		if done := c.record.only(func(h holder) bool { return !p.has(h) && (record{holders: c.doubt.removed}).has(h) }); len(done) > 0 {
+			notes = m.finish(volume, c, done, c.doubt.cause, c.doubt.stamp)
+		}
+	}
+	had := len(c.holders) > 0
+	now := m.clock.Now().UTC().Round(0)
+	next := c.record
+	next.holders = m.union(c, p, undone, now)
+	next.epoch = max(c.epoch, p.epoch)
+	if len(c.holders) == 0 || next.mode == "" {
+		next.mode = p.mode
+	}
+	next = next.trim()
+	restored := next.migration == nil && p.migration != nil
+	if restored {
+		next.migration = p.migration
+		next = next.trim()
+	}
+	c.record, c.place = next, p.place
+	m.alignMigration(c, restored, now)
+	if had && len(c.holders) == 0 {
+		m.restoreStamp(volume, p.detachedAt, now)
+	}
+	return notes
+}
+
+// union returns the holders that settle leaves.
+func (m *Manager) union(c *cell, p persisted, undone uint64, now time.Time) []holder {
+	var all []holder
+	for _, h := range c.holders {
+		_, again := p.find(h.node, h.uid)
+		switch {
+		case p.has(h), !p.known, c.place == nil && !again:
+			all = append(all, h)
+		}
+	}
+	for _, h := range p.holders {
+		if c.has(h) || h.epoch == undone {
+			continue
+		}
+		if h.at.After(now) {
+			h.at = now
+		}
+		if known, ok := c.find(h.node, h.uid); ok && c.place == nil {
+			h.state, h.loaded = known.state, known.loaded // it was known without its record
+		}
+		h.orphan = h.loaded && m.rebuilt // before, the rebuild will see
+		all = append(all, h)
+	}
+	slices.SortFunc(all, byReservation)
+	return all
+}
+
+// alignMigration makes the clock of a migration follow from the record. One that comes from the record has an age between
+// zero and its timeout, whatever the wall clock did while nobody measured.
+func (m *Manager) alignMigration(c *cell, restored bool, now time.Time) {
+	switch g := c.migration; {
+	case g == nil:
+		c.running, c.expired = false, false
+	case restored:
+		start := g.StartedAt
+		if start.After(now) {
+			start = now
+		}
+		c.migration = &Migration{StartedAt: start, Timeout: g.Timeout, Source: g.Source, Target: g.Target}
+		c.since = m.Elapsed() - min(now.Sub(start), g.Timeout)
+		c.running, c.expired = true, false
+	}
+}
+
+// restoreStamp takes over a persisted detach stamp, if it is within grace. One in the future counts as now.
+func (m *Manager) restoreStamp(volume string, detachedAt, now time.Time) {
+	if detachedAt.IsZero() {
+		return
+	}
+	if detachedAt.After(now) {
+		detachedAt = now
+	}
+	if age := now.Sub(detachedAt); age < m.stamps.grace {
+		m.stamps.set(volume, stamp{wall: detachedAt, at: m.Elapsed() - age})
+	}
+}
+
+// finish takes out holders for good: it counts what their cause counts, ends the migration, and stamps the detach of the last.
+// The caller has the lock.
+func (m *Manager) finish(volume string, c *cell, gone []holder, why Cause, detached stamp) (notes []note) {
+	migration := c.migration
+	c.record = c.without(gone)
+	kind := "partial"
+	if len(c.holders) == 0 {
+		kind = "full"
+	}
+	for _, h := range gone {
+		switch {
+		case why == StaleCleared:
+			m.metrics.staleCleared.Inc()
+			notes = append(notes, warning(reasonStaleCleared, "volume %s cleared from %s, which is gone", volume, h.node))
+		case why == Evicted:
+			m.metrics.evicted.Inc()
+			notes = append(notes, warning(reasonStaleCleared, "volume %s taken from %s, which is gone, for another node", volume, h.node))
+		case why == Detached && h.state == Held:
+			m.metrics.detaches.WithLabelValues(kind).Inc()
+			notes = append(notes, normal(reasonDetached, "volume %s detached from %s", volume, h.node))
+		}
+	}
+	if c.running && c.migration == nil {
+		notes = append(notes, m.endMigration(volume, c, migration)...)
+	}
+	if len(c.holders) == 0 && why != Refused {
+		m.stamps.set(volume, detached)
+	}
+	return notes
+}
+
+// only returns the holders for which keep is true.
+func (r record) only(keep func(holder) bool) (some []holder) {
+	for _, h := range r.holders {
+		if keep(h) {
+			some = append(some, h)
+		}
+	}
+	return some
+}
