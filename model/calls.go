@@ -1,0 +1,162 @@
+package model
+
+import (
+	"time"
+
+	"github.com/holdfast-sim/holdfast/sim/trace"
+)
+
+// call is a request that has taken effect, or failed, and whose answer has not been seen yet.
+type call struct {
+	id             int
+	proc           *proc
+	actor          string
+	op             int
+	verb, resource string
+	name           string
+	code, fault    string
+	begun          moment
+	until          time.Duration // a fault delays it no longer than this
+}
+
+// hangMax is the longest time for which a connection without an answer is believed to be alive: client-go's own limit.
+const hangMax = 45 * time.Second
+
+func (s *state) takeCall(e *trace.Event) {
+	p := s.proc(e.Proc)
+	op := operationOf(e)
+	if e.Fault != "" {
+		s.counts.fault(s, e.Fault)
+		p.faulted(s, e)
+	}
+	if e.Code == "Conflict" {
+		s.counts.conflicts++
+	}
+	if writes(e.Verb) {
+		if o := s.ops[op]; o != nil && !p.leading && !o.led {
+			o.effect = true
+		}
+	}
+	if e.Resource == "backend" && e.Code == "OK" && e.Volume != "" {
+		s.severed(e)
+	}
+	if _, twice := s.calls[e.ID]; twice || e.ID == 0 || p.isLate(e.ID) {
+		return // a late effect: its caller was told of a timeout when it was sent
+	}
+	c := &call{
+		id: e.ID, proc: p, actor: e.Actor, op: op, verb: e.Verb, resource: e.Resource, name: e.Name, code: e.Code, fault: e.Fault,
+		begun: s.now, until: s.now.at + hangMax + e.Limit + s.latencyMax(),
+	}
+	if e.Fault == "lateEffect" {
+		p.late = append(p.late, e.ID)
+	}
+	s.calls[e.ID] = c
+	p.pending = append(p.pending, c)
+	if e.Fault != "" {
+		p.slow = append(p.slow, c)
+	}
+}
+
+// writes reports whether a verb changes something at the API server or at the backend.
+func writes(verb string) bool {
+	switch verb {
+	case "create", "update", "patch", "delete", "grant", "revoke", "fence":
+		return true
+	}
+	return false
+}
+
+// severed notes that the backend ended a node's access. Such a call is idempotent: it counts even if it changed nothing.
+func (s *state) severed(e *trace.Event) {
+	c := sever{when: s.now, epoch: e.Epoch, actor: s.point.actor, done: true}
+	for _, d := range s.volume(e.Volume).deals {
+		switch {
+		case e.Node != "" && e.Node != d.node:
+		case e.Verb == "revoke":
+			d.revoke = c
+		case e.Verb == "fence":
+			d.fence = c
+		}
+	}
+}
+
+func (s *state) takeReply(e *trace.Event) {
+	p := s.proc(e.Proc)
+	asked := s.now
+	if c := s.calls[e.ID]; c != nil {
+		asked = c.begun
+		p.release(func(x *call) bool { return x == c })
+		delete(s.calls, e.ID)
+	}
+	op := operationOf(e)
+	switch {
+	case e.Resource == "nodes" && e.Verb == "get":
+		s.takeRead(p, op, e, read{node: nodeNamed(e), uid: e.UID, code: e.Code, asked: asked, told: s.now})
+	case e.Verb == "list":
+		p.listed(s, e, asked)
+	}
+}
+
+// takeRead notes a live read of one node.
+func (s *state) takeRead(p *proc, op int, e *trace.Event, r read) {
+	if r.code == "OK" && r.uid == "" { // the answer's uid was not traced: take the one at the answer
+		for _, l := range s.node(r.node).lives {
+			if l.born.step <= r.asked.step && (!l.dead || l.died.step > r.asked.step) {
+				r.uid = l.uid
+			}
+		}
+	}
+	if !r.failed() {
+		p.signal(s, r.node, r.uid)
+	}
+	if e.Actor == "run" {
+		p.reads = setRead(p.reads, r)
+		return
+	}
+	if o := s.ops[op]; o != nil {
+		o.reads = setRead(o.reads, r)
+		if r.node == o.node && r.code == "OK" {
+			o.uid = r.uid
+		}
+	}
+}
+
+func (s *state) takeDeliver(e *trace.Event) {
+	if (e.Resource != "nodes" && e.Resource != "csinodes") || e.Proc == 0 {
+		return
+	}
+	p := s.proc(e.Proc)
+	p.delivered = s.now
+	if e.Resource != "nodes" {
+		return
+	}
+	p.watching = true
+	switch e.Verb {
+	case "DELETED":
+		p.signal(s, nodeNamed(e), "")
+	case "ADDED", "MODIFIED":
+		p.signal(s, nodeNamed(e), e.UID)
+	}
+}
+
+func (s *state) takeTrouble(e *trace.Event) {
+	switch e.Verb {
+	case "outageBegin", "lagBegin":
+		s.outages++
+		s.counts.trouble(s, e.Verb)
+	case "outageEnd", "lagEnd":
+		s.outages = max(0, s.outages-1)
+	case "clockStep":
+		s.skew += e.Limit
+		s.stepped, s.jumped = true, s.now
+		s.counts.trouble(s, e.Verb)
+	case "disconnect":
+		s.counts.trouble(s, e.Verb)
+	}
+	for _, p := range s.alive {
+		p.faultAt = s.now.at
+	}
+	if now := s.wall(); now > s.wallMax {
+		s.wallMax = now
+	}
+}

@@ -1,0 +1,121 @@
+package model
+
+import (
+	"github.com/holdfast-sim/holdfast/sim/trace"
+)
+
+// Checker judges a trace while it grows. It belongs to one goroutine.
+type Checker struct {
+	state    *state
+	invs     []Invariant
+	rules    []rule // nil where this build has no rule
+	settlers []settler
+	tickers  []ticker
+	byKind   map[trace.Kind][]rule
+	done     bool
+	verdict  Verdict
+}
+
+// New returns a Checker for the trace that begins with a header.
+func New(h trace.Header) *Checker {
+	c := &Checker{state: newState(h), invs: Invariants(), byKind: make(map[trace.Kind][]rule)}
+	for _, inv := range c.invs {
+		if inv.build == nil {
+			c.rules = append(c.rules, nil)
+			continue
+		}
+		r := inv.build(c.state)
+		c.rules = append(c.rules, r)
+		for _, k := range inv.kinds {
+			c.byKind[k] = append(c.byKind[k], r)
+		}
+		if x, ok := r.(settler); ok {
+			c.settlers = append(c.settlers, x)
+		}
+		if x, ok := r.(ticker); ok {
+			c.tickers = append(c.tickers, x)
+		}
+	}
+	return c
+}
+
+// Check judges a whole trace.
+func Check(h trace.Header, events []trace.Event) Verdict {
+	c := New(h)
+	for _, e := range events {
+		c.Step(e)
+	}
+	return c.Verdict()
+}
+
+// Step takes the next event in. Events come in the order of the trace.
+func (c *Checker) Step(e trace.Event) {
+	s := c.state
+	if e.Step != s.now.step {
+		c.settle()
+	}
+	if e.At > s.now.at {
+		for _, t := range c.tickers {
+			t.tick(s, e.At)
+		}
+		s.advance(e.At)
+	}
+	s.now.step = e.Step
+	s.open(&e)
+	s.take(&e)
+	for _, r := range c.byKind[e.Kind] {
+		r.step(s, &e)
+	}
+}
+
+// settle judges the step that has ended as a whole.
+func (c *Checker) settle() {
+	s := c.state
+	if len(s.changes) > 0 {
+		s.settleChanges()
+	}
+	for _, r := range c.settlers {
+		r.settle(s)
+	}
+	s.changes, s.removals, s.moves = s.changes[:0], s.removals[:0], s.moves[:0]
+}
+
+// Violated reports whether any invariant is violated so far.
+func (c *Checker) Violated() bool {
+	for _, r := range c.rules {
+		if r != nil && r.ruled().first != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// Tally returns what happened so far, by name.
+func (c *Checker) Tally() Tally { return c.state.counts.tally() }
+
+// Verdict ends the trace and judges it. No event can be taken in after that.
+func (c *Checker) Verdict() Verdict {
+	if c.done {
+		return c.verdict
+	}
+	c.done = true
+	c.settle()
+	unfinished := ""
+	if !c.state.ended {
+		unfinished = "the trace ends before the run did"
+		if c.state.phase != "" {
+			unfinished = "the trace ends in phase " + c.state.phase
+		}
+	}
+	for i, r := range c.rules {
+		inv := c.invs[i]
+		if r == nil {
+			c.verdict.Results = append(c.verdict.Results, Result{Invariant: inv.Name, Title: inv.Title, Outcome: NotJudged, Reason: inv.missing})
+			continue
+		}
+		r.end(c.state)
+		c.verdict.Results = append(c.verdict.Results, r.ruled().result(inv, unfinished))
+	}
+	c.verdict.Tally = c.Tally()
+	return c.verdict
+}

@@ -1,0 +1,89 @@
+package model
+
+import "time"
+
+// moving is a live migration as the system believes it.
+type moving struct {
+	proc     *proc
+	volume   *volume
+	earliest time.Duration // its clock runs since some time from here,
+	latest   time.Duration // to here
+	timeout  time.Duration
+	restored bool // a rebuild brought it: its clock began in another incarnation
+	seen     moment
+	fault    time.Duration // A when it was seen
+}
+
+// move is the begin or the end of a migration in the present step.
+type move struct {
+	*moving
+	ended bool
+	left  []string // the nodes that are left at its end
+	pair  [2]string
+}
+
+// follow keeps an eye on the migration of a volume after a change of belief.
+func (s *state) follow(p *proc, v *volume, m *memory) {
+	if len(m.instances) == 2 {
+		a, b := m.instances[0], m.instances[1]
+		if a.epoch > b.epoch || (a.epoch == b.epoch && a.attached > b.attached) {
+			a, b = b, a
+		}
+		m.last = [2]string{a.node, b.node}
+	}
+	var of *instance
+	for _, i := range m.instances {
+		if i.migrating != 0 {
+			of = i
+		}
+	}
+	switch {
+	case of != nil && m.moving == nil:
+		p.migrating++
+		s.counts.migrations++
+		m.moving = &moving{
+			proc: p, volume: v, latest: s.now.at, earliest: m.youngest().asked.at, timeout: of.timeout,
+			restored: p.rebuilding && !s.reserving(v), seen: s.now, fault: p.fault,
+		}
+		s.moves = append(s.moves, move{moving: m.moving})
+	case of == nil && m.moving != nil:
+		p.migrating--
+		s.moves = append(s.moves, move{moving: m.moving, ended: true, pair: m.last, left: m.nodes()})
+		m.moving = nil
+	}
+}
+
+// reserving reports whether the present step is that of an operation that asks for a volume.
+func (s *state) reserving(v *volume) bool {
+	o := s.ops[s.point.op]
+	return o != nil && o.volume == v && acquires(o.verb)
+}
+
+// youngest is the instance that was reserved last.
+func (m *memory) youngest() *instance {
+	out := m.instances[0]
+	for _, i := range m.instances {
+		if i.epoch > out.epoch || (i.epoch == out.epoch && i.attached > out.attached) {
+			out = i
+		}
+	}
+	return out
+}
+
+func (m *memory) nodes() []string {
+	var out []string
+	for _, i := range m.instances {
+		out = append(out, i.node)
+	}
+	return out
+}
+
+// result is how a migration ended by the specification: the target is left, or it is not.
+func (v move) result() string {
+	for _, n := range v.left {
+		if n == v.pair[1] && n != v.pair[0] {
+			return "completed"
+		}
+	}
+	return "aborted"
+}

@@ -1,0 +1,86 @@
+package model
+
+import "github.com/holdfast-sim/holdfast/sim/trace"
+
+// failClosed is S8 of SPEC.md section 5: on doubt publish refuses, and the caller tries again. Three doubts are judged: a
+// holder whose node could not be read, a memory that was not rebuilt yet, and a process that does not lead. In each the
+// answer is a retriable error and nothing is written. One call that was in flight when leadership ended is no violation.
+type failClosed struct{ ruling }
+
+func newFailClosed(s *state) rule {
+	r := &failClosed{}
+	r.judge(s, "holder")
+	r.judge(s, "leadership")
+	r.judge(s, "rebuild")
+	return r
+}
+
+func (r *failClosed) step(s *state, e *trace.Event) {
+	o := s.ops[e.Op]
+	if o == nil || o.volume == nil || (o.verb != "publish" && o.verb != "unpublish") || o.proc.leads == 0 && !s.led() {
+		return
+	}
+	if !o.led {
+		r.outside(s, o)
+		return
+	}
+	if o.code != "OK" {
+		return
+	}
+	r.rebuild(s, o)
+	if o.verb == "publish" && o.volume.single() {
+		r.holder(s, o)
+	}
+}
+
+// led reports whether leadership shows in this trace at all.
+func (s *state) led() bool {
+	for _, p := range s.procs {
+		if p.leads > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// outside judges a call that ran wholly outside leadership.
+func (r *failClosed) outside(s *state, o *operation) {
+	switch {
+	case o.code == "OK":
+		r.violate(s, "leadership", []int{o.begun.step}, "%s of %s on %s was told OK outside leadership", o.verb, o.volume.handle, o.node)
+	case o.effect:
+		r.violate(s, "leadership", []int{o.begun.step}, "%s of %s on %s wrote outside leadership", o.verb, o.volume.handle, o.node)
+	case !retriable(o.code) && o.code != "InvalidArgument":
+		r.violate(s, "leadership", []int{o.begun.step}, "%s of %s on %s outside leadership ended in %s, which is not retriable", o.verb, o.volume.handle, o.node, o.code)
+	}
+}
+
+// rebuild judges an OK against what the incarnation has read since it leads.
+func (r *failClosed) rebuild(s *state, o *operation) {
+	for _, resource := range []string{"volumeattachments", "persistentvolumes"} {
+		if l := o.proc.lists[resource]; l != nil && l.tried && !l.good {
+			r.violate(s, "rebuild", []int{o.proc.led.step, o.begun.step}, "%s of %s on %s was told OK although no list of %s has succeeded since the process leads", o.verb, o.volume.handle, o.node, resource)
+			return
+		}
+	}
+}
+
+// holder judges an OK whose operation could not read another holder's node.
+func (r *failClosed) holder(s *state, o *operation) {
+	for _, x := range o.reads {
+		d := o.volume.deal(x.node)
+		if x.node == o.node || !x.failed() || !d.held || d.ok.step >= o.begun.step {
+			continue
+		}
+		r.violate(s, "holder", []int{d.ok.step, x.asked.step, x.told.step}, "publish of %s on %s was told OK although its holder's node %s could not be read (%s)", o.volume.handle, o.node, x.node, x.code)
+	}
+}
+
+func (r *failClosed) settle(s *state) {
+	for _, x := range s.removals {
+		if x.cause == becauseEvicted && x.checked && x.check.failed() {
+			r.violate(s, "holder", []int{x.op.begun.step, x.check.asked.step, x.decided.step}, "%s of %s on %s evicted its holder on %s although that node could not be read (%s)",
+				x.op.verb, x.volume.handle, x.op.node, x.inst.node, x.check.code)
+		}
+	}
+}

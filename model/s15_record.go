@@ -1,0 +1,85 @@
+package model
+
+import "github.com/holdfast-sim/holdfast/sim/trace"
+
+// recordAgrees is S15 of SPEC.md section 5: at rest the persisted record names exactly the holders and the uncertain; with none,
+// only the tombstone is left. The record is what the next leader starts from: what it names in vain blocks a volume, what it
+// does not name is given away.
+//
+// Asked at the end of convergence, with holders, and at quiescence. The backend is asked too: whoever still has access under
+// a node that was there all the time must be named.
+type recordAgrees struct {
+	ruling
+	asked bool
+}
+
+func newRecordAgrees(s *state) rule {
+	r := &recordAgrees{}
+	r.judge(s, "memory", "persist", "record", "believer")
+	r.judge(s, "world", "persist", "record", "backend")
+	return r
+}
+
+func (r *recordAgrees) step(s *state, e *trace.Event) {
+	if e.Name != "drain" && e.Name != "quiesce" {
+		return
+	}
+	p := s.leader
+	if p == nil || !s.keepsRecords() {
+		return
+	}
+	r.asked = r.asked || e.Name == "quiesce"
+	for _, v := range s.order {
+		if len(v.flying) > 0 || !v.pv.exists {
+			continue
+		}
+		if !v.pv.valid && v.pv.raw != "" {
+			r.violate(s, "memory", []int{v.pv.changed.step}, "the record of %s cannot be read: %s", v.handle, v.pv.raw)
+			continue
+		}
+		if r.judged("memory") {
+			r.memory(s, p, v, e.Name)
+		}
+		if r.judged("world") && !v.direct {
+			r.world(s, v, e.Name)
+		}
+	}
+}
+
+func (r *recordAgrees) memory(s *state, p *proc, v *volume, when string) {
+	m := p.memory(v.handle)
+	for _, i := range m.instances {
+		if _, ok := v.pv.doc.find(i.node, i.uid, i.epoch); !ok {
+			r.violate(s, "memory", []int{i.seen.step, v.pv.changed.step}, "the record of %s does not name %s (epoch %d, %s in memory) at %s", v.handle, i.node, i.epoch, i.state, when)
+		}
+	}
+	for _, h := range v.pv.doc.Instances {
+		if m.match(h) == nil {
+			r.violate(s, "memory", []int{v.pv.changed.step}, "the record of %s still names %s (epoch %d), which memory does not, at %s", v.handle, h.Node, h.Epoch, when)
+		}
+	}
+}
+
+func (r *recordAgrees) world(s *state, v *volume, when string) {
+	for _, g := range v.grants {
+		if !g.open || g.late || s.absentSince(g.node, g.uid, g.when.step, s.now.step) || containsNode(v.pv.doc.Instances, g.node) {
+			continue
+		}
+		r.violate(s, "world", []int{g.when.step, v.pv.changed.step}, "the backend lets %s write to %s, and the record does not name it, at %s", g.node, v.handle, when)
+	}
+}
+
+func (r *recordAgrees) end(s *state) {
+	if !s.keepsRecords() {
+		for i := range r.parts {
+			if r.parts[i].Outcome == Held {
+				r.parts[i] = Part{Name: r.parts[i].Name, Outcome: NotJudged, Reason: "no record was ever written"}
+			}
+		}
+		return
+	}
+	if s.ended && !r.asked {
+		r.unanswered("memory", "no process led at quiescence")
+		r.unanswered("world", "no process led at quiescence")
+	}
+}
