@@ -35,14 +35,14 @@ func (a *Account) WriteText(w io.Writer) error {
 		fmt.Fprintf(&b, "the recorded cluster: %s\n", o)
 	}
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "VOLUME\tMODE\tNODE\tWISHED\tATTACHED\tDETACHED\tHERE ATTACHED\tHERE DETACHED\tNOTE")
+	fmt.Fprintln(t, "VOLUME\tMODE\tNODE\tWISHED\tATTACHED\tDETACHED\tHERE ATTACHED\tHERE DETACHED\tVOLUMEATTACHMENT\tNOTE")
 	for _, x := range a.Attachments {
 		s := x.Simulated
 		if s == nil {
 			s = new(Simulated)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s..%s\t%s\t%s\t%s\t%s\t%s\n", x.volume(), orDash(x.Mode), orDash(x.Node), round(x.From), short(x.Until), short(x.Attached), short(x.Detached),
-			short(s.Attached), short(s.Gone), x.NotReplayed)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s..%s\t%s\t%s\t%s\t%s\t%s\t%s\n", x.volume(), orDash(x.Mode), orDash(x.Node), round(x.From), short(x.Until), short(x.Attached), short(x.Detached),
+			short(s.Attached), short(s.Gone), x.Name, x.NotReplayed)
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -54,6 +54,9 @@ func (s *stub) Call(ctx context.Context, r sched.Request) (any, error) {
 	default:
 		err = r.Fail(s.effect)
 	}
+	if err == nil && r.Seen != nil {
+		r.Seen(&trace.Event{Kind: trace.Reply}, answer)
+	}
 	if !s.quiet {
 		e.Code = r.Code(err)
 		s.calls = append(s.calls, e)

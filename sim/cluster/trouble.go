@@ -24,8 +24,8 @@ func (s *Server) SetLag(resource string, until time.Duration) {
 	}
 }
 
-// Disconnect ends the open watches of a resource; the empty resource is all of them. What they had not delivered, they
-// never will. If the history is gone too, each first says 410 Expired, and nobody can go on from an earlier version: every
+// Disconnect ends the open watches of a resource, each in a step of its own; the empty resource is all of them. What they
+// had not delivered, they never will. If the history is gone too, each first says 410 Expired, and nobody can go on from an earlier version: every
 // cache has to list again.
 func (s *Server) Disconnect(resource string, h History) {
 	for _, t := range s.order {
@@ -63,18 +63,12 @@ func (t *table) rethink() {
 }
 
 func (t *table) disconnect(h History) {
-	open := t.watches
-	if h == HistoryKept {
-		t.watches = nil
-		for _, w := range open {
-			w.end()
-		}
-		return
+	if h == HistoryGone {
+		t.base += len(t.log)
+		t.log, t.forgotten = nil, t.server.version
 	}
-	t.base += len(t.log)
-	t.log, t.forgotten = nil, t.server.version
-	for _, w := range open {
-		w.initial, w.expired = nil, true
+	for _, w := range t.watches {
+		w.initial, w.expired, w.closing = nil, h == HistoryGone, h == HistoryKept
 		w.again()
 	}
 }

@@ -56,6 +56,8 @@ func (c typed[T, L, A]) seen(e *trace.Event, answer any) {
 		c.server.describe(e, a)
 	case page:
 		e.Count, e.Version = len(a.items), a.meta.ResourceVersion
+	case *watcher:
+		a.listen()
 	}
 }
 
@@ -165,7 +167,7 @@ func (c typed[T, L, A]) Watch(ctx context.Context, o metav1.ListOptions) (watch.
 			return nil, apierrors.NewInternalError(fmt.Errorf("watch %s: the client has gone", c.table.resource))
 		}
 		e.Version = o.ResourceVersion
-		return nil, w.open(c.namespace, o)
+		return w, w.open(c.namespace, o)
 	})
 	if err != nil {
 		w.Stop() // it may be open although the caller was not told

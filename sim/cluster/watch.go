@@ -37,6 +37,8 @@ type watcher struct {
 	initial  []Object // to be sent as ADDED before anything of the log
 	cursor   int      // the number of the next change to look at
 	expired  bool     // the next event is 410 Gone
+	closing  bool     // the connection broke: nothing comes any more but its end
+	heard    bool     // the receiver has the watch in its hands
 	offered  int      // events offered so far
 
 	results chan watch.Event
@@ -114,8 +116,14 @@ func (w *watcher) open(namespace string, o metav1.ListOptions) error {
 	s.opened[base]++
 	w.label = base + "#" + strconv.Itoa(s.opened[base]) + "."
 	t.watches = append(t.watches, w)
-	w.offer()
 	return nil
+}
+
+// listen begins the deliveries, when the receiver is told that the watch is open. Earlier ones would gather in the channel,
+// and be taken in one go that no point divides.
+func (w *watcher) listen() {
+	w.heard = true
+	w.offer()
 }
 
 // wake offers the latest change to the watches that waited for one, and forgets those that have ended.
@@ -146,9 +154,15 @@ type event struct {
 	at     time.Duration  // of the change
 }
 
+// closed is the end of a connection, which its receiver sees as a channel that is closed.
+const closed watch.EventType = "CLOSED"
+
 // next looks for the next event, and passes over changes that are not selected.
 func (w *watcher) next() (event, bool) {
 	t := w.table
+	if w.closing {
+		return event{kind: closed, at: t.server.cfg.Loop.Now()}, true
+	}
 	if w.expired || w.cursor < t.base {
 		status := expired(0, t.forgotten).(*apierrors.StatusError).ErrStatus
 		return event{kind: watch.Error, object: &status, at: t.server.cfg.Loop.Now()}, true
@@ -184,7 +198,7 @@ func (w *watcher) view(c *change) (event, bool) {
 // offer makes a point of the next event, unless there is none, or one waits already, or there is an outage.
 func (w *watcher) offer() {
 	s := w.table.server
-	if s.away || w.waiting() {
+	if s.away || !w.heard || w.waiting() {
 		return
 	}
 	next, ok := w.next()
@@ -234,6 +248,10 @@ func (w *watcher) deliver(e *trace.Event) {
 	}
 	w.offered++
 	e.Verb, e.Resource = string(next.kind), w.table.resource
+	if next.kind == closed {
+		w.end()
+		return
+	}
 	copied := next.object.DeepCopyObject()
 	if obj, ok := copied.(Object); ok {
 		if next.as > 0 {

@@ -90,7 +90,9 @@ func (c *call) offer(pt *Point) {
 	c.proc.Offer(pt)
 }
 
-// giveUp is the caller leaving: nobody waits for the reply, and a request that has not taken effect may be lost.
+// giveUp is the caller leaving: nobody waits for the reply, and a request that has not taken effect may be lost. One that
+// was made in this very step was never sent: whether its context ended a moment before or after is an order of goroutines
+// that nobody controls.
 func (c *call) giveUp() {
 	c.proc.mu.Lock()
 	pt := c.point
@@ -99,7 +101,7 @@ func (c *call) giveUp() {
 	if pt == nil {
 		return
 	}
-	if pt.Kind == trace.Reply || c.proc.loop.cfg.Source.Choose("givenUp/"+c.label, 2) == 0 {
+	if pt.Kind == trace.Reply || c.proc.loop.unseen(pt) || c.proc.loop.cfg.Source.Choose("givenUp/"+c.label, 2) == 0 {
 		c.proc.Withdraw(pt)
 	}
 }

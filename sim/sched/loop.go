@@ -111,6 +111,13 @@ func (l *Loop) Withdraw(p *Point) bool {
 	return true
 }
 
+// unseen reports whether a point was offered in the step that is going on: the loop has not looked at it yet.
+func (l *Loop) unseen(p *Point) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Contains(l.fresh, p)
+}
+
 // Emit appends an observation to the step that is going on.
 func (l *Loop) Emit(e trace.Event) {
 	e.Step, e.At = l.step, l.Now()

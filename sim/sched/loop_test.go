@@ -201,18 +201,29 @@ func TestLateEffectComesAfterTheCallerWasToldOfATimeout(t *testing.T) {
 	})
 }
 
+// A request that is made and given up within one step was never sent.
+func TestARequestGivenUpAtOnceIsNeverSent(t *testing.T) {
+	bubble(t, func() {
+		w := newWorld(1, nil)
+		ctx, cancel := context.WithCancel(context.Background())
+		go func() { _, _ = w.call(ctx, "x") }()
+		w.loop.Settle()
+		cancel()
+		w.run()
+		require.Empty(t, w.events)
+	})
+}
+
 // A caller that goes away before its request took effect does not decide whether it will.
 func TestGivenUpRequestsTakeEffectOrNot(t *testing.T) {
 	counts := map[int]int{}
 	for seed := range uint64(60) {
 		bubble(t, func() {
-			w := newWorld(seed, nil)
-			w.loop.Offer(&sched.Point{Kind: trace.Op, Label: "first", Fire: func(*trace.Event, fault.Decision) {}})
+			w := newWorld(seed, &picker{}) // which begins with the operation
 			ctx, cancel := context.WithCancel(context.Background())
 			var err error
 			go func() { _, err = w.call(ctx, "x") }()
-			w.loop.Settle()
-			cancel()
+			w.loop.Offer(&sched.Point{Kind: trace.Op, Label: "give up", Fire: func(*trace.Event, fault.Decision) { cancel() }})
 			w.run()
 			require.ErrorIs(t, err, context.Canceled)
 			counts[w.count]++

@@ -1,0 +1,249 @@
+package sim
+
+import (
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/holdfast-sim/holdfast/model"
+	"github.com/holdfast-sim/holdfast/scenarios"
+	"github.com/holdfast-sim/holdfast/sim/choice"
+	"github.com/holdfast-sim/holdfast/sim/clock"
+	"github.com/holdfast-sim/holdfast/sim/cluster"
+	"github.com/holdfast-sim/holdfast/sim/fault"
+	"github.com/holdfast-sim/holdfast/sim/sched"
+	"github.com/holdfast-sim/holdfast/sim/trace"
+)
+
+// driver is the CSI driver's name in every simulated cluster.
+const driver = "csi.holdfast.dev"
+
+// idleGap is the length of virtual time without a step from which on it counts as idle.
+const idleGap = time.Minute
+
+// engine is one run. Its methods belong to the loop's goroutine, inside the bubble.
+type engine struct {
+	build Builder
+	scn   *scenarios.Scenario
+	opt   options
+
+	steps    atomic.Int64 // for the watchdog
+	done     atomic.Bool  // the run came to its end
+	fault    any          // a panic of the harness itself
+	src      choice.Source
+	loop     *sched.Loop
+	replayer *sched.Replayer
+	recorded map[string]fault.Decision // a replay's fault effects by label
+	plan     *fault.Plan
+	wall     *clock.Wall
+	server   *cluster.Server
+	backend  *cluster.Backend
+	checker  *model.Checker
+	writer   *trace.Writer
+
+	now      *incarnation // the system's process; nil while it is down
+	born     int          // incarnations so far
+	ops      int          // operations so far
+	entries  map[string]*entry
+	nodes    map[string]*machine
+	ordinals map[string]int // of labels outside the system
+	revive   *sched.Point   // the start of the next incarnation, while there is none
+	outage   bool           // the API server is away
+	ending   bool           // the run is being torn down
+	crash    *panicked      // the system's panic, if it did
+
+	events   []trace.Event // all of them, or the last ones
+	broken   bool          // a violation was seen, and the last events are frozen
+	idle     time.Duration // sum of idle gaps
+	lastStep time.Duration
+	offers   []string
+	out      bool // out of steps
+}
+
+func newEngine(build Builder, s *scenarios.Scenario, o options) *engine {
+	return &engine{build: build, scn: s, opt: o, entries: make(map[string]*entry), nodes: make(map[string]*machine), ordinals: make(map[string]int)}
+}
+
+// play is the whole run.
+func (e *engine) play() {
+	goroutines := runtime.NumGoroutine()
+	e.setup()
+	e.phase("chaos")
+	e.schedule(e.loop.Now(), e.scn.Spec.Timeline)
+	e.runFor(e.horizon())
+	e.heal()
+	e.phase("converge")
+	e.runFor(e.bound() + convergeSlack)
+	e.drain()
+	e.quiesce()
+	e.teardown(goroutines)
+}
+
+// convergeSlack lets a sidecar's longest backoff and two of its calls pass (SPEC.md section 5, L6).
+const convergeSlack = 5*time.Minute + 2*callTimeout + 30*time.Second
+
+// bound is I + G + T: the time in which everything agrees once faults have stopped (SPEC.md section 5, L7).
+func (e *engine) bound() time.Duration {
+	rec := e.scn.Spec.Reconciler
+	perCall := time.Duration(e.scn.Spec.Latency.Max)
+	suspects, dirty := len(e.nodes), len(e.scn.Spec.Volumes)
+	return time.Duration(rec.Interval) + time.Duration(rec.GracePeriod) + time.Duration(2*suspects+2*dirty+4)*perCall + time.Second
+}
+
+// horizon is the virtual time at which chaos ends.
+func (e *engine) horizon() time.Duration {
+	last := time.Duration(0)
+	for _, s := range e.scn.Spec.Timeline {
+		last = max(last, time.Duration(s.At))
+	}
+	return last + time.Second
+}
+
+// runFor lets the run go on for d of virtual time.
+func (e *engine) runFor(d time.Duration) { e.runUntil(d, nil) }
+
+// runUntil lets the run go on until done, for at most d of virtual time.
+func (e *engine) runUntil(d time.Duration, done func() bool) {
+	if e.out || e.crash != nil {
+		return
+	}
+	stop := func() bool { return e.crash != nil || done != nil && done() }
+	e.out = !e.loop.Run(e.loop.Now()+d, e.opt.maxSteps, stop)
+}
+
+func (e *engine) phase(name string) { e.loop.Emit(trace.Event{Kind: trace.Phase, Name: name}) }
+
+// sink is where every event goes: trace, oracle, and the last events for the report.
+func (e *engine) sink(ev trace.Event) {
+	e.writer.Append(ev)
+	e.checker.Step(ev)
+	switch {
+	case e.opt.keep:
+		e.events = append(e.events, ev)
+	case !e.broken:
+		if len(e.events) == 2*lastEvents {
+			e.events = append(e.events[:0], e.events[lastEvents:]...)
+		}
+		e.events = append(e.events, ev)
+	}
+}
+
+// lastEvents is how many events a report shows before a violation.
+const lastEvents = 30
+
+// settled follows each step, when all is still.
+func (e *engine) settled() {
+	n := e.loop.Steps()
+	e.steps.Store(int64(n))
+	at := e.loop.Now()
+	if gap := at - e.lastStep; gap > idleGap {
+		e.idle += gap
+	}
+	e.lastStep = at
+	if e.now != nil {
+		e.now.observe()
+	}
+	if !e.broken && e.checker.Violated() {
+		e.broken = true
+	}
+	if e.opt.progress != nil && n%1024 == 0 {
+		e.opt.progress(n)
+	}
+}
+
+// decide asks the recorded run, or the plan.
+func (e *engine) decide(s fault.Site) fault.Decision {
+	if e.recorded != nil {
+		return e.recorded[s.Label]
+	}
+	return e.plan.Decide(s)
+}
+
+func (e *engine) strategy() sched.Strategy {
+	if e.opt.strategy != "replay" {
+		return sched.Random(e.src)
+	}
+	var labels []string
+	e.recorded = make(map[string]fault.Decision)
+	for _, ev := range e.opt.recorded {
+		if ev.Label == "" {
+			continue
+		}
+		labels = append(labels, ev.Label)
+		if ev.Fault != "" && (ev.Kind == trace.Call || ev.Kind == trace.Return) {
+			e.recorded[ev.Label] = fault.Decision{Effect: fault.Effect(ev.Fault), For: ev.Limit}
+		}
+	}
+	e.replayer = sched.Replay(labels)
+	return e.replayer
+}
+
+// result is what the run came to, after play.
+func (e *engine) result() *Result {
+	r := &Result{
+		Scenario: e.scn.Metadata.Name, Seed: e.opt.seed, Strategy: e.opt.strategy, Verdict: e.checker.Verdict(), TraceHash: e.writer.Hash(),
+		Steps: e.loop.Steps(), Virtual: e.lastStep, VirtualBusy: e.lastStep - e.idle, Tally: e.checker.Tally(), Last: e.last(), Clashes: e.loop.Clashes(),
+	}
+	if e.opt.keep {
+		r.Events = e.events
+	}
+	if e.replayer != nil {
+		r.Diverged = e.replayer.Diverged()
+	}
+	r.Outcome = Outcome(r.Verdict.Outcome())
+	switch {
+	case r.Outcome == Violated:
+	case e.crash != nil:
+		r.Outcome, r.Message = Crashed, e.crash.Error()+"\n"+string(e.crash.stack)
+	case e.out:
+		r.Outcome, r.Message = Inconclusive, "out of steps"
+	}
+	return r
+}
+
+// abnormal is the result of a run that did not come to its end.
+func (e *engine) abnormal(outcome Outcome, message string) *Result {
+	r := &Result{Scenario: e.scn.Metadata.Name, Seed: e.opt.seed, Strategy: e.opt.strategy, Outcome: outcome, Message: message, Steps: int(e.steps.Load())}
+	if e.writer == nil { // not even set up
+		return r
+	}
+	r.TraceHash, r.Verdict, r.Tally, r.Last = e.writer.Hash(), e.checker.Verdict(), e.checker.Tally(), e.last()
+	r.Virtual, r.VirtualBusy = e.lastStep, e.lastStep-e.idle
+	if e.checker.Violated() {
+		r.Outcome = Violated
+	}
+	return r
+}
+
+func (e *engine) last() []trace.Event {
+	if e.opt.keep {
+		return nil
+	}
+	return e.events[max(0, len(e.events)-lastEvents):]
+}
+
+// header is the trace's first line.
+func (e *engine) header() trace.Header {
+	text := scenarios.Format(e.scn)
+	spec := e.scn.Spec
+	setup := trace.Setup{
+		Start: wallStart.UnixNano(), Interval: time.Duration(spec.Reconciler.Interval), Grace: time.Duration(spec.Reconciler.GracePeriod),
+		MaxHolders: spec.Backend.MaxHolders, NodeDead: e.nodeDead(), Fence: spec.Backend.Fence, Persist: true,
+		CallLatencyMax: time.Duration(spec.Latency.Max), GuardMin: 3, GuardShare: 0.25, Offers: e.offers,
+	}
+	for _, v := range spec.Volumes {
+		setup.Volumes = append(setup.Volumes, trace.Volume{Handle: v.Name, PV: v.PV, Mode: v.AccessMode})
+	}
+	return trace.Header{
+		Format: trace.FormatVersion, Holdfast: Version(), Go: runtime.Version(), System: e.opt.system, Scenario: e.scn.Metadata.Name,
+		Digest: scenarios.Digest(e.scn), Source: string(text), Seed: e.opt.seed, Strategy: e.opt.strategy, Setup: setup,
+	}
+}
+
+func (e *engine) nodeDead() bool {
+	a := e.scn.Spec.Assume.NodeDead
+	return a == nil || *a
+}
+
+// wallStart is what the wall clock shows when a run begins.
+var wallStart = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

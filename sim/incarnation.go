@@ -1,0 +1,243 @@
+package sim
+
+import (
+	"context"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/klog/v2"
+
+	"github.com/holdfast-sim/holdfast/sim/clock"
+	"github.com/holdfast-sim/holdfast/sim/fault"
+	"github.com/holdfast-sim/holdfast/sim/sched"
+	"github.com/holdfast-sim/holdfast/sim/trace"
+)
+
+// incarnation is one life of the system's process, from its start to its crash or to the end of the run.
+type incarnation struct {
+	engine   *engine
+	proc     *sched.Process
+	sys      System
+	registry *registry
+
+	lead     *deadline // leadership: what Run was given; nil before the first
+	running  bool      // Run has not returned yet
+	leadAt   time.Duration
+	life     atomic.Pointer[deadline] // what the last Start of a lifecycle burst was given
+	halted   bool                     // a lifecycle burst left the reconciler stopped
+	inflight map[int]*operation
+	bursts   []*burst
+	prober   *prober
+}
+
+// operation is a call of the system under test.
+type operation struct {
+	num                int
+	verb, volume, node string // node is the Node object's name
+	mode               string
+	ctx                *deadline
+	timer              *sched.Point
+	gaveUp             bool
+	// done is what the caller does with the result. It is not called when the caller has given up.
+	done func(err error)
+}
+
+func (e *engine) newIncarnation() (*incarnation, error) {
+	e.born++
+	proc := e.loop.NewProcess(e.born)
+	in := &incarnation{engine: e, proc: proc, registry: newRegistry(), inflight: make(map[int]*operation)}
+	rec, back := e.scn.Spec.Reconciler, e.scn.Spec.Backend
+	sys, err := e.build(Env{
+		Incarnation: e.born, Driver: driver, Client: e.server.Client(e.born, proc), Clock: clock.New(proc, e.wall), Backend: e.backend.Client(proc),
+		Logger: logr.Discard(), Metrics: in.registry, Recorder: recorder{e.loop, proc},
+		Settings: Settings{Interval: time.Duration(rec.Interval), Grace: time.Duration(rec.GracePeriod), MaxHolders: back.MaxHolders, Fence: back.Fence},
+	})
+	if err != nil {
+		return nil, err
+	}
+	in.sys = sys
+	in.prober = newProber(in)
+	return in, nil
+}
+
+// adopt makes an incarnation the one that serves; it becomes leader in a step of its own.
+func (e *engine) adopt(in *incarnation) {
+	e.now = in
+	in.offerLead(0)
+}
+
+// offerLead offers the moment at which the process becomes leader.
+func (in *incarnation) offerLead(after time.Duration) {
+	in.leadAt = in.engine.loop.Now() + after
+	in.proc.Offer(&sched.Point{
+		Kind: trace.Process, Label: in.proc.Label("process", "lead", "", ""), Actor: "process", Ready: in.leadAt,
+		Fire: func(ev *trace.Event, _ fault.Decision) {
+			ev.Verb = "lead"
+			in.run()
+		},
+	})
+}
+
+// run calls Run, which lasts until leadership ends.
+func (in *incarnation) run() {
+	in.lead = withDeadline(sched.WithActor(quiet(), "run"), time.Time{})
+	in.running, in.halted = true, false
+	ctx := in.lead
+	go func() {
+		err := guard(func() error { return in.sys.Run(ctx) })
+		in.proc.Offer(&sched.Point{
+			Kind: trace.Process, Label: in.proc.Label("process", "stopped", "", ""), Actor: "process",
+			Fire: func(ev *trace.Event, _ fault.Decision) {
+				ev.Verb, ev.Code = "stopped", CodeOf(err)
+				in.stopped(err)
+			},
+		})
+	}()
+}
+
+// stopped follows Run's return. A Run that returned by itself is a process that ended: it starts again.
+func (in *incarnation) stopped(err error) {
+	in.running = false
+	if in.engine.panicked(err) || in.engine.ending {
+		return
+	}
+	if in.lead.Err() == nil {
+		in.engine.crashNow(time.Second)
+		return
+	}
+	in.offerLead(max(0, in.leadAt-in.engine.loop.Now()))
+}
+
+// depose ends leadership for a while.
+func (in *incarnation) depose(away time.Duration) {
+	if !in.running || in.lead.Err() != nil {
+		return
+	}
+	in.leadAt = in.engine.loop.Now() + away
+	in.engine.loop.Emit(trace.Event{Kind: trace.Process, Proc: in.proc.Num, Verb: "depose"})
+	in.lead.end(context.Canceled)
+}
+
+// crashNow kills the process. Nothing that it had begun takes effect any more; its callers see a broken connection.
+func (e *engine) crashNow(down time.Duration) {
+	in := e.now
+	if in == nil {
+		return
+	}
+	e.now = nil
+	e.loop.Emit(trace.Event{Kind: trace.Process, Proc: in.proc.Num, Verb: "crash"})
+	in.proc.Kill()
+	if in.lead != nil {
+		in.lead.end(context.Canceled)
+	}
+	if ctx := in.life.Load(); ctx != nil {
+		ctx.end(context.Canceled)
+	}
+	for _, op := range sortedOps(in.inflight) {
+		in.giveUp(op, context.Canceled)
+		if op.done != nil {
+			op.done(errConnection)
+		}
+	}
+	in.prober.end()
+	e.revive = &sched.Point{
+		Kind: trace.Process, Label: e.label("process", "start", ""), Actor: "process", Ready: e.loop.Now() + down,
+		Fire: func(ev *trace.Event, _ fault.Decision) {
+			e.revive = nil
+			next, err := e.newIncarnation()
+			must(err)
+			ev.Verb, ev.Proc = "start", next.proc.Num
+			e.adopt(next)
+		},
+	}
+	e.loop.Offer(e.revive)
+}
+
+// start begins an operation of the system under test on a goroutine of its own; ev is the event of the step that does so.
+func (in *incarnation) start(ev *trace.Event, op *operation, timeout time.Duration, call func(ctx context.Context) error) {
+	e := in.engine
+	e.ops++
+	op.num = e.ops
+	ev.Proc, ev.Op, ev.Verb, ev.Volume, ev.Node, ev.Mode = in.proc.Num, op.num, op.verb, op.volume, op.node, op.mode
+	actor := "op-" + itoa(op.num)
+	var until time.Time
+	if timeout > 0 {
+		until = time.Now().Add(timeout)
+	}
+	op.ctx = withDeadline(sched.WithActor(quiet(), actor), until)
+	in.inflight[op.num] = op
+	if timeout > 0 {
+		op.timer = in.deadlinePoint(op, actor, timeout)
+		in.proc.Offer(op.timer)
+	}
+	go func() {
+		err := guard(func() error { return call(op.ctx) })
+		in.proc.Offer(in.returnPoint(op, actor, err))
+	}()
+}
+
+// quiet is the root of the system's contexts: what client-go logs about injected faults goes nowhere.
+func quiet() context.Context { return klog.NewContext(context.Background(), logr.Discard()) }
+
+// deadlinePoint is the moment at which the caller gives up, and the handler's context ends with it, as gRPC does.
+func (in *incarnation) deadlinePoint(op *operation, actor string, timeout time.Duration) *sched.Point {
+	return &sched.Point{
+		Kind: trace.Wake, Label: in.proc.Label(actor, "wake", "deadline", op.volume), Actor: actor, Ready: in.engine.loop.Now() + timeout,
+		Fire: func(ev *trace.Event, _ fault.Decision) {
+			ev.Name, ev.Op = "deadline", op.num
+			in.giveUp(op, context.DeadlineExceeded)
+			op.done(context.DeadlineExceeded)
+		},
+	}
+}
+
+func (in *incarnation) returnPoint(op *operation, actor string, err error) *sched.Point {
+	return &sched.Point{
+		Kind: trace.Return, Label: in.proc.Label(actor, "return", op.verb, op.volume), Actor: actor,
+		Site: &fault.Site{Proc: in.proc.Num, Actor: "sidecar", Verb: op.verb, Resource: "csi", Name: op.volume},
+		Fire: func(ev *trace.Event, d fault.Decision) {
+			ev.Op, ev.Verb, ev.Volume, ev.Node, ev.Mode = op.num, op.verb, op.volume, op.node, op.mode
+			ev.Code, ev.Late = CodeOf(err), op.gaveUp
+			if err != nil {
+				ev.Message = err.Error()
+			}
+			delete(in.inflight, op.num)
+			if in.engine.panicked(err) || op.gaveUp {
+				return
+			}
+			in.proc.Withdraw(op.timer)
+			if d.Effect == fault.ReplyLost {
+				ev.Lost, ev.Fault, err = true, string(d.Effect), errConnection
+			}
+			op.done(err)
+		},
+	}
+}
+
+// giveUp is the caller leaving. The handler's context ends, the handler may run on.
+func (in *incarnation) giveUp(op *operation, err error) {
+	op.gaveUp = true
+	op.ctx.end(err)
+}
+
+// panicked notes a panic of the system under test, which ends the run.
+func (e *engine) panicked(err error) bool {
+	p, ok := err.(*panicked)
+	if ok && e.crash == nil {
+		e.crash = p
+		e.loop.Emit(trace.Event{Kind: trace.Probe, Name: "panic", Message: p.Error()})
+	}
+	return ok
+}
+
+// guard calls f and turns a panic into an error.
+func guard(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &panicked{v, debug.Stack()}
+		}
+	}()
+	return f()
+}

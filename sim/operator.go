@@ -1,0 +1,156 @@
+package sim
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/holdfast-sim/holdfast/scenarios"
+	"github.com/holdfast-sim/holdfast/sim/cluster"
+	"github.com/holdfast-sim/holdfast/sim/fault"
+	"github.com/holdfast-sim/holdfast/sim/sched"
+	"github.com/holdfast-sim/holdfast/sim/trace"
+)
+
+// schedule offers the timeline, one entry at a time: entries of one instant keep their order, and others come between them.
+func (e *engine) schedule(start time.Duration, timeline []scenarios.Step) {
+	if len(timeline) == 0 {
+		return
+	}
+	s := timeline[0]
+	verb := s.Action()
+	e.loop.Offer(&sched.Point{
+		Kind: trace.Op, Label: e.label("operator", verb, ""), Actor: "operator", Ready: start + time.Duration(s.At),
+		Fire: func(ev *trace.Event, _ fault.Decision) {
+			ev.Verb = verb
+			e.schedule(start, timeline[1:])
+			e.act(ev, s)
+		},
+	})
+}
+
+// act performs one entry of the timeline.
+func (e *engine) act(ev *trace.Event, s scenarios.Step) {
+	switch {
+	case s.Publish != nil:
+		ev.Verb, ev.Volume, ev.Node = "wish", s.Publish.Volume, s.Publish.Node
+		e.wish(*s.Publish)
+	case s.Unpublish != nil:
+		ev.Verb, ev.Volume, ev.Node = "unwish", s.Unpublish.Volume, s.Unpublish.Node
+		e.unwish(*s.Unpublish)
+	case s.CreateNode != nil:
+		ev.Node = s.CreateNode.Node
+		e.createNode(ev.Node)
+	case s.DeleteNode != nil:
+		ev.Node = s.DeleteNode.Node
+		e.deleteNode(ev.Node)
+	case s.SetReady != nil:
+		ev.Node = s.SetReady.Node
+		e.setReady(ev.Node, s.SetReady.Ready)
+	case s.KillMachine != nil:
+		ev.Node = s.KillMachine.Node
+		e.killMachine(ev.Node)
+	case s.StartMachine != nil:
+		ev.Node = s.StartMachine.Node
+		e.backend.StartMachine(e.nodeID(ev.Node))
+	case s.Crash != nil:
+		e.crashNow(time.Duration(s.Crash.For))
+	case s.ClockStep != nil:
+		e.trouble("clockStep", "", time.Duration(s.ClockStep.By))
+		e.wall.Step(time.Duration(s.ClockStep.By))
+	case s.Outage != nil:
+		e.beginOutage(*s.Outage)
+	case s.Lag != nil:
+		e.beginLag(*s.Lag)
+	case s.Disconnect != nil:
+		e.trouble("disconnect", s.Disconnect.Resource, 0)
+		history := cluster.HistoryKept
+		if s.Disconnect.Gone {
+			history = cluster.HistoryGone
+		}
+		e.server.Disconnect(s.Disconnect.Resource, history)
+	default:
+		e.actOnSystem(ev, s)
+	}
+}
+
+// actOnSystem performs the entries that need a living process; without one nothing happens.
+func (e *engine) actOnSystem(ev *trace.Event, s scenarios.Step) {
+	in := e.now
+	if in == nil {
+		ev.Code = "Unavailable"
+		return
+	}
+	switch {
+	case s.Depose != nil:
+		in.depose(time.Duration(s.Depose.For))
+	case len(s.Lifecycle) > 0:
+		in.burst(s.Lifecycle)
+	case s.Trigger != nil:
+		if n, ok := in.sys.(Nudger); ok {
+			for range max(1, s.Trigger.Times) {
+				n.Trigger()
+			}
+			ev.Proc, ev.Count = in.proc.Num, max(1, s.Trigger.Times)
+		}
+	case s.Call != nil:
+		e.callDirectly(ev, *s.Call)
+	}
+}
+
+// callDirectly calls a method of the Manager, if the system offers that.
+func (e *engine) callDirectly(ev *trace.Event, c scenarios.Call) {
+	d, ok := e.now.sys.(Direct)
+	if !ok {
+		return
+	}
+	call := DirectCall{Method: c.Method, Volume: c.Volume, Node: c.Node}
+	if c.Volume != "" {
+		call.Mode = e.volume(c.Volume).AccessMode
+	}
+	op := &operation{verb: verbOf(c.Method), volume: c.Volume, node: c.Node, mode: call.Mode, done: func(error) {}}
+	e.now.start(ev, op, callTimeout, func(ctx context.Context) error { return d.Call(ctx, call) })
+}
+
+// verbOf is a Go method's name as a verb of the trace: trackAttachment.
+func verbOf(method string) string { return strings.ToLower(method[:1]) + method[1:] }
+
+func (e *engine) trouble(verb, resource string, limit time.Duration) {
+	e.loop.Emit(trace.Event{Kind: trace.Trouble, Verb: verb, Resource: resource, Limit: limit})
+}
+
+// beginOutage takes the API server away: requests fail or hang, and no watch event comes.
+func (e *engine) beginOutage(o scenarios.Outage) {
+	effect := fault.Unreachable
+	if o.Hang {
+		effect = fault.Hang
+	}
+	now := e.loop.Now()
+	e.plan.Add(fault.Rule{On: fault.Predicate{API: true, From: now, Until: now + time.Duration(o.For)}, Effect: effect})
+	e.outage = true
+	e.server.SetAway(true)
+	e.trouble("outageBegin", "", time.Duration(o.For))
+	e.later(time.Duration(o.For), "outageEnd", e.endOutage)
+}
+
+func (e *engine) endOutage() {
+	if e.outage {
+		e.outage = false
+		e.server.SetAway(false)
+		e.trouble("outageEnd", "", 0)
+	}
+}
+
+func (e *engine) beginLag(l scenarios.Lag) {
+	e.server.SetLag(l.Resource, e.loop.Now()+time.Duration(l.For))
+	e.trouble("lagBegin", l.Resource, time.Duration(l.For))
+	e.later(time.Duration(l.For), "lagEnd", func() { e.trouble("lagEnd", l.Resource, 0) })
+}
+
+// later performs something of the operator's after a while.
+func (e *engine) later(d time.Duration, verb string, do func()) {
+	e.loop.Offer(&sched.Point{
+		Kind: trace.Op, Label: e.label("operator", verb, ""), Actor: "operator", Ready: e.loop.Now() + d,
+		Fire: func(ev *trace.Event, _ fault.Decision) { ev.Verb = verb; do() },
+	})
+}

@@ -1,0 +1,59 @@
+package sim
+
+import (
+	"io"
+
+	"github.com/holdfast-sim/holdfast/sim/trace"
+)
+
+// Option changes how Run runs.
+type Option interface{ apply(*options) }
+
+type options struct {
+	seed       uint64
+	strategy   string
+	system     string
+	trace      io.Writer
+	maxSteps   int
+	keep       bool
+	recorded   []trace.Event
+	progress   func(steps int)
+	modules    map[string]string
+	standstill bool
+}
+
+type optionFunc func(*options)
+
+func (f optionFunc) apply(o *options) { f(o) }
+
+// maxStepsDefault ends a run that would not end by itself. The longest scenario of the library takes a twentieth of it.
+const maxStepsDefault = 200_000
+
+// Seed sets the seed of every decision; default 1.
+func Seed(seed uint64) Option { return optionFunc(func(o *options) { o.seed = seed }) }
+
+// Strategy names the scheduler's strategy; default random.
+func Strategy(name string) Option { return optionFunc(func(o *options) { o.strategy = name }) }
+
+// SystemName is the name of the system under test that goes into the trace's header.
+func SystemName(name string) Option { return optionFunc(func(o *options) { o.system = name }) }
+
+// TraceTo streams the trace to w while it runs.
+func TraceTo(w io.Writer) Option { return optionFunc(func(o *options) { o.trace = w }) }
+
+// MaxSteps ends a run after n steps; its verdict is inconclusive then, where it is not violated.
+func MaxSteps(n int) Option { return optionFunc(func(o *options) { o.maxSteps = n }) }
+
+// KeepEvents keeps every event in Result.Events.
+func KeepEvents() Option { return optionFunc(func(o *options) { o.keep = true }) }
+
+// Replay follows the labels and the fault effects of a recorded run.
+func Replay(events []trace.Event) Option {
+	return optionFunc(func(o *options) { o.strategy, o.recorded = "replay", events })
+}
+
+// Progress is called now and then with the number of steps so far.
+func Progress(f func(steps int)) Option { return optionFunc(func(o *options) { o.progress = f }) }
+
+// Strategies lists the names that Strategy takes.
+func Strategies() []string { return []string{"random", "replay"} }

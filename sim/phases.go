@@ -1,0 +1,142 @@
+package sim
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/holdfast-sim/holdfast/sim/cluster"
+	"github.com/holdfast-sim/holdfast/sim/trace"
+)
+
+// Bounds of the last phases, in virtual time. They are generous: what is late is the oracle's business.
+const (
+	drainMax    = 20 * time.Minute
+	teardownMax = 2 * time.Minute
+)
+
+// heal ends every fault: the plan, outages, lags; the process runs and leads, its reconciler works, nodes are ready.
+func (e *engine) heal() {
+	if e.out || e.crash != nil {
+		return
+	}
+	e.phase("heal")
+	e.plan.End()
+	e.endOutage()
+	e.server.SetLag("", 0)
+	// An injected empty list leaves a cache empty that no event would ever fill again: every cache lists anew.
+	e.server.Disconnect("", cluster.HistoryGone)
+	for _, n := range e.scn.Spec.Nodes {
+		if e.nodes[n.Name].object {
+			e.setReady(n.Name, true)
+			e.backend.StartMachine(n.ID)
+		}
+	}
+	e.runUntil(downtimeMax, func() bool { return e.now != nil && e.now.running && e.now.lead.Err() == nil })
+	if e.now != nil && e.now.halted {
+		e.operator("start", func() { e.now.burst([]string{"start"}) })
+	}
+	e.runUntil(downtimeMax, func() bool { return e.server.Undelivered() == 0 })
+	e.runFor(time.Second)
+}
+
+// downtimeMax bounds how long heal waits for the process to come back by itself.
+const downtimeMax = 10 * time.Minute
+
+// operator performs something of the operator's now, as a step of its own.
+func (e *engine) operator(verb string, do func()) {
+	done := false
+	e.later(0, verb, func() { do(); done = true })
+	e.runUntil(time.Second, func() bool { return done })
+}
+
+// drain ends every wish, and lets the longest of G and I pass.
+func (e *engine) drain() {
+	if e.out || e.crash != nil {
+		return
+	}
+	e.phase("drain")
+	for _, x := range e.sortedEntries() {
+		x.again = false
+		x.remove()
+	}
+	e.runUntil(drainMax, func() bool { return len(e.entries) == 0 })
+	rec := e.scn.Spec.Reconciler
+	e.runFor(max(time.Duration(rec.GracePeriod), time.Duration(rec.Interval)) + e.bound())
+}
+
+// quiesce looks at what is left when nothing is wished any more.
+func (e *engine) quiesce() {
+	if e.out || e.crash != nil {
+		return
+	}
+	e.phase("quiesce")
+	if e.now == nil {
+		return
+	}
+	if s, ok := e.now.sys.(Stats); ok {
+		sizes := s.Sizes()
+		names := make([]string, 0, len(sizes))
+		for name := range sizes {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		for _, name := range names {
+			e.loop.Emit(trace.Event{Kind: trace.Probe, Proc: e.now.proc.Num, Name: "sizes/" + name, Value: float64(sizes[name])})
+		}
+	}
+}
+
+// teardown ends leadership, waits for Run's return, and counts the goroutines that are left over.
+func (e *engine) teardown(before int) {
+	if e.loop == nil {
+		return
+	}
+	e.ending = true
+	if !e.out && e.crash == nil {
+		e.phase("teardown")
+	}
+	e.plan.End()
+	if e.revive != nil {
+		e.loop.Withdraw(e.revive)
+	}
+	if in := e.now; in != nil {
+		if in.lead != nil {
+			in.lead.end(context.Canceled)
+		}
+		if ctx := in.life.Load(); ctx != nil {
+			ctx.end(context.Canceled)
+		}
+		for _, op := range sortedOps(in.inflight) {
+			in.giveUp(op, context.Canceled)
+		}
+		e.loop.Run(e.loop.Now()+teardownMax, e.loop.Steps()+maxStepsDefault/10, func() bool { return !in.running && in.quiet() })
+		in.prober.end()
+		e.loop.Settle()
+		if e.born == 1 && e.crash == nil && !e.out {
+			e.countGoroutines(before, in.running)
+		}
+		in.proc.Kill()
+	}
+	e.loop.Settle()
+	e.done.Store(true)
+}
+
+func (e *engine) countGoroutines(before int, running bool) {
+	left := runtime.NumGoroutine() - before
+	ev := trace.Event{Kind: trace.Probe, Proc: e.now.proc.Num, Name: "goroutines", Value: float64(max(0, left)), Code: "OK"}
+	if left > 0 || running {
+		ev.Code, ev.Message = "Left", stacks()
+	}
+	e.loop.Emit(ev)
+}
+
+func (in *incarnation) quiet() bool {
+	for _, b := range in.bursts {
+		if !b.done {
+			return false
+		}
+	}
+	return len(in.inflight) == 0
+}

@@ -1,0 +1,162 @@
+package sim
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/holdfast-sim/holdfast/sim/trace"
+)
+
+// prober reads what an incarnation believes and counts, on a goroutine of its own: a system that answers no reads while
+// everything is still would otherwise stop the loop.
+type prober struct {
+	in       *incarnation
+	ask      chan struct{}
+	answer   chan reading
+	waiting  bool // a question is out
+	hung     bool // and that was told
+	version  uint64
+	belief   map[beliefKey]trace.Event
+	stamps   map[string]int64
+	counters map[string]float64
+}
+
+// reading is one answer of the system.
+type reading struct {
+	changed   bool
+	version   uint64
+	instances []Instance
+	stamps    map[string]time.Time
+	counters  map[string]float64
+}
+
+type beliefKey struct {
+	volume, node, uid string
+	epoch             uint64
+}
+
+func newProber(in *incarnation) *prober {
+	p := &prober{
+		in: in, ask: make(chan struct{}, 1), answer: make(chan reading, 1), belief: make(map[beliefKey]trace.Event),
+		stamps: make(map[string]int64), counters: make(map[string]float64), version: ^uint64(0),
+	}
+	go p.serve()
+	return p
+}
+
+// end lets the prober's goroutine go.
+func (p *prober) end() { close(p.ask) }
+
+// serve answers until the prober ends. The last version is the goroutine's own.
+func (p *prober) serve() {
+	last := ^uint64(0)
+	for range p.ask {
+		r := reading{version: last}
+		if b, ok := p.in.sys.(Believer); ok {
+			if r.version = b.Version(); r.version == last {
+				p.answer <- r
+				continue
+			}
+			r.instances, r.stamps = b.Attachments()
+		}
+		r.changed, last = true, r.version
+		r.counters = p.in.registry.read()
+		p.answer <- r
+	}
+}
+
+// observe traces what changed since the last step.
+func (in *incarnation) observe() {
+	for _, b := range in.bursts {
+		b.observe()
+	}
+	in.bursts = slices.DeleteFunc(in.bursts, func(b *burst) bool { return b.done && b.told() })
+	p, loop := in.prober, in.engine.loop
+	if !p.waiting {
+		p.waiting = true
+		p.ask <- struct{}{}
+	}
+	loop.Settle()
+	select {
+	case r := <-p.answer:
+		p.waiting = false
+		if p.hung {
+			p.hung = false
+			loop.Emit(trace.Event{Kind: trace.Probe, Proc: in.proc.Num, Name: "hang", Code: "OK"})
+		}
+		if r.changed {
+			p.compare(r)
+		}
+	default:
+		if !p.hung {
+			p.hung = true
+			loop.Emit(trace.Event{Kind: trace.Probe, Proc: in.proc.Num, Name: "hang", Code: "Hang", Message: "a read of all attachments does not answer while everything is still"})
+		}
+	}
+}
+
+// compare emits the differences between a reading and what was known.
+func (p *prober) compare(r reading) {
+	loop, proc := p.in.engine.loop, p.in.proc.Num
+	seen := make(map[beliefKey]trace.Event, len(r.instances))
+	for _, i := range r.instances {
+		seen[beliefKey{i.Volume, i.Node, i.UID, i.Epoch}] = trace.Event{
+			Kind: trace.Belief, Proc: proc, Volume: i.Volume, Node: i.Node, UID: i.UID, Epoch: i.Epoch, State: i.State, Mode: i.Mode,
+			Time: stamp(i.AttachedAt), Since: stamp(i.MigrationStart), Limit: i.MigrationTimeout,
+		}
+	}
+	var events []trace.Event
+	for k, was := range p.belief {
+		if _, ok := seen[k]; !ok {
+			was.State = "gone"
+			events = append(events, was)
+		}
+	}
+	for k, is := range seen {
+		if p.belief[k] != is {
+			events = append(events, is)
+		}
+	}
+	p.belief = seen
+	for v, t := range r.stamps {
+		if p.stamps[v] != stamp(t) {
+			events = append(events, trace.Event{Kind: trace.Belief, Proc: proc, Volume: v, Time: stamp(t)})
+			p.stamps[v] = stamp(t)
+		}
+	}
+	for v := range p.stamps {
+		if _, ok := r.stamps[v]; !ok {
+			events = append(events, trace.Event{Kind: trace.Belief, Proc: proc, Volume: v})
+			delete(p.stamps, v)
+		}
+	}
+	for name, v := range r.counters {
+		if old, ok := p.counters[name]; old != v || !ok && v != 0 {
+			events = append(events, trace.Event{Kind: trace.Counter, Proc: proc, Name: name, Value: v})
+		}
+		p.counters[name] = v
+	}
+	slices.SortFunc(events, func(a, b trace.Event) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Volume, b.Volume), cmp.Compare(order(a), order(b)), cmp.Compare(a.Node, b.Node),
+			cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Name, b.Name))
+	})
+	for _, ev := range events {
+		loop.Emit(ev)
+	}
+}
+
+// order puts what has gone before what has come, so that a hand-over never looks like two holders.
+func order(e trace.Event) int {
+	if e.State == "gone" {
+		return 0
+	}
+	return 1
+}
+
+func stamp(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}

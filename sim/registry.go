@@ -1,0 +1,107 @@
+package sim
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+)
+
+// registry is the metrics registry of one incarnation. Reading all of a prometheus.Registry checks and sorts everything each time,
+// which is far more than a probe after a step needs; so it remembers the collectors and asks them itself.
+type registry struct {
+	*prometheus.Registry
+	collectors []prometheus.Collector
+	names      map[*prometheus.Desc]string
+	out        chan prometheus.Metric
+}
+
+// metricsMax bounds the metrics that one collector may have: the channel holds them all.
+const metricsMax = 4096
+
+func newRegistry() *registry {
+	return &registry{Registry: prometheus.NewRegistry(), names: make(map[*prometheus.Desc]string), out: make(chan prometheus.Metric, metricsMax)}
+}
+
+// Register implements prometheus.Registerer.
+func (m *registry) Register(c prometheus.Collector) error {
+	err := m.Registry.Register(c)
+	if err == nil {
+		m.collectors = append(m.collectors, c)
+	}
+	return err
+}
+
+// MustRegister implements prometheus.Registerer.
+func (m *registry) MustRegister(collectors ...prometheus.Collector) {
+	for _, c := range collectors {
+		if err := m.Register(c); err != nil {
+			panic(err)
+		}
+	}
+}
+
+// Unregister implements prometheus.Registerer.
+func (m *registry) Unregister(c prometheus.Collector) bool {
+	for i, other := range m.collectors {
+		if other == c {
+			m.collectors = append(m.collectors[:i:i], m.collectors[i+1:]...)
+		}
+	}
+	return m.Registry.Unregister(c)
+}
+
+// read returns every counter and gauge, and of histograms the number of observations, by name with sorted labels.
+func (m *registry) read() map[string]float64 {
+	values := make(map[string]float64, len(m.names))
+	for _, c := range m.collectors {
+		c.Collect(m.out)
+		for len(m.out) > 0 {
+			metric := <-m.out
+			var d dto.Metric
+			if metric.Write(&d) != nil {
+				continue // a metric that cannot be told has no value
+			}
+			name := m.name(metric.Desc())
+			switch {
+			case d.Counter != nil:
+				values[name+labels(&d)] = d.Counter.GetValue()
+			case d.Gauge != nil:
+				values[name+labels(&d)] = d.Gauge.GetValue()
+			case d.Histogram != nil:
+				values[name+"_count"+labels(&d)] = float64(d.Histogram.GetSampleCount())
+			}
+		}
+	}
+	return values
+}
+
+// fullName finds the metric's name in a description, which has no other way to tell it.
+var fullName = regexp.MustCompile(`fqName: "([^"]*)"`)
+
+func (m *registry) name(d *prometheus.Desc) string {
+	name, ok := m.names[d]
+	if !ok {
+		if found := fullName.FindStringSubmatch(d.String()); found != nil {
+			name = found[1]
+		}
+		m.names[d] = name
+	}
+	return name
+}
+
+func labels(d *dto.Metric) string {
+	if len(d.GetLabel()) == 0 {
+		return ""
+	}
+	var text strings.Builder
+	for i, l := range d.GetLabel() {
+		sep := ","
+		if i == 0 {
+			sep = "{"
+		}
+		text.WriteString(sep + l.GetName() + `="` + l.GetValue() + `"`)
+	}
+	return text.String() + "}"
+}

@@ -1,0 +1,149 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/holdfast-sim/holdfast/model"
+	"github.com/holdfast-sim/holdfast/sim/trace"
+)
+
+// Failure writes the block of one run that did not hold: at most fourteen lines or so. Its first line is made for grep, its
+// last lines for copy and paste.
+func Failure(w io.Writer, r Run) error {
+	b := bufio.NewWriter(w)
+	vs, first := r.Verdict.Violations(), r.first()
+	headline(b, r, first)
+	for i, v := range vs {
+		if i == 2 {
+			fmt.Fprintf(b, "  and %d more: %s\n", len(vs)-2, names(vs[2:]))
+			break
+		}
+		fmt.Fprintf(b, "  %s %s: %s\n", v.Invariant, v.Title, clip(v.Message, 200))
+	}
+	if r.Message != "" {
+		fmt.Fprintf(b, "  %s: %s\n", r.Outcome, clip(firstLine(r.Message), 200))
+	}
+	if r.Outcome == Inconclusive {
+		fmt.Fprintf(b, "  no answer for %s\n", strings.Join(open(r), ", "))
+	}
+	events(b, r.Story, first)
+	if r.Diverged != "" {
+		fmt.Fprintf(b, "  diverged: %s\n", r.Diverged)
+	}
+	if r.Replay != "" {
+		fmt.Fprintf(b, "  replay:   %s\n", r.Replay)
+	}
+	if r.Again != "" {
+		fmt.Fprintf(b, "  again:    %s\n", r.Again)
+	}
+	return b.Flush()
+}
+
+// Details writes what the block on the terminal has no room for: all that was kept of the events, every violation in full,
+// and the stacks of a crash.
+func Details(w io.Writer, r Run) error {
+	if err := Failure(w, r); err != nil {
+		return err
+	}
+	b := bufio.NewWriter(w)
+	for _, v := range r.Verdict.Violations() {
+		fmt.Fprintf(b, "\n%s %s, step %d, witnesses %v\n  %s\n", v.Invariant, v.Title, v.Step, v.Witnesses, v.Message)
+	}
+	if len(r.Last) > 0 {
+		fmt.Fprintf(b, "\nThe last %d events:\n", len(r.Last))
+	}
+	for _, e := range r.Last {
+		verb, object, note := Words(e)
+		fmt.Fprintf(b, "  %6d  %-14s %-10s %s\n", e.Step, Clock(e.At), verb, row(object, note))
+	}
+	if r.Message != "" {
+		fmt.Fprintf(b, "\nWhat the process left behind:\n%s\n", r.Message)
+	}
+	return b.Flush()
+}
+
+func headline(b *bufio.Writer, r Run, first model.Result) {
+	word := "FAIL"
+	if r.Outcome == Inconclusive {
+		word = "OPEN"
+	}
+	fmt.Fprintf(b, "%s %s seed=%#x", word, r.Scenario, r.Seed)
+	step, at := r.Steps, r.Virtual
+	if first.Step > 0 {
+		step, at = first.Step, first.At
+	}
+	fmt.Fprintf(b, " step=%d t=%s", step, short(at))
+	if r.Outcome != Violated {
+		fmt.Fprintf(b, " %s", r.Outcome)
+	}
+	fmt.Fprintln(b)
+}
+
+// events writes the story, and an arrow at the step that broke the invariant.
+func events(b *bufio.Writer, story []trace.Event, j model.Result) {
+	type line struct{ at, verb, object, note string }
+	lines := make([]line, 0, len(story))
+	var atWidth, verbWidth int
+	for _, e := range story {
+		verb, object, note := Words(e)
+		l := line{short(e.At), verb, object, clip(note, 64)}
+		atWidth, verbWidth = max(atWidth, len(l.at)), max(verbWidth, len(l.verb))
+		lines = append(lines, l)
+	}
+	last := -1
+	for i, e := range story {
+		if e.Step == j.Step && j.Step > 0 {
+			last = i
+		}
+	}
+	for i, l := range lines {
+		text := fmt.Sprintf("     %-*s  %-*s  %s", atWidth, l.at, verbWidth, l.verb, row(l.object, l.note))
+		if i == last {
+			text = strings.TrimRight(text, " ") + "  <- " + j.Invariant
+		}
+		fmt.Fprintln(b, text)
+	}
+}
+
+func row(object, note string) string {
+	if note == "" {
+		return object
+	}
+	return fmt.Sprintf("%-32s  %s", object, note)
+}
+
+func names(js []model.Result) string {
+	ns := make([]string, 0, len(js))
+	for _, j := range js {
+		ns = append(ns, j.Invariant)
+	}
+	return strings.Join(ns, ", ")
+}
+
+func open(r Run) []string {
+	var ns []string
+	for _, j := range r.Verdict.Results {
+		if j.Outcome == model.Inconclusive {
+			ns = append(ns, j.Invariant+" ("+j.Reason+")")
+		}
+	}
+	return ns
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	return line
+}
+
+// clip shortens a text to n runes.
+func clip(s string, n int) string {
+	s = strings.ReplaceAll(s, "\n", " ")
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
+}

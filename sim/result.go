@@ -1,0 +1,46 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/holdfast-sim/holdfast/model"
+	"github.com/holdfast-sim/holdfast/sim/trace"
+)
+
+// Outcome is the verdict of a run in one word.
+type Outcome string
+
+// The outcomes. A run that crashed or stalled after a violation counts as violated.
+const (
+	Held         Outcome = "held"
+	Violated     Outcome = "violated"
+	Inconclusive Outcome = "inconclusive"
+	Crashed      Outcome = "crashed"
+	Stalled      Outcome = "stalled"
+)
+
+// Result is what a run came to.
+type Result struct {
+	Scenario string
+	Seed     uint64
+	Strategy string
+	Outcome  Outcome
+	Verdict  model.Verdict
+	// TraceHash is the SHA-256 of everything that an actor saw. Equal hashes are equal runs.
+	TraceHash string
+	Steps     int
+	// Virtual is the virtual time of the run, VirtualBusy the same without idle gaps of more than a minute.
+	Virtual, VirtualBusy time.Duration
+	// Tally counts what the run met: faults by effect, conflicts, crashes, migrations, ...
+	Tally map[string]int
+	// Last are the last 30 events up to the first violation, or up to the end.
+	Last []trace.Event
+	// Events are all events, if KeepEvents asked for them.
+	Events []trace.Event
+	// Message says more of a crash (the panic and its stack) or of a stall (who waits for what).
+	Message string
+	// Diverged says where a replay left the recorded run; empty if it did not.
+	Diverged string
+	// Clashes counts points that could not be told apart: what determinism this system costs itself.
+	Clashes int
+}

@@ -1,0 +1,59 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand"
+	"runtime"
+	"testing"
+	"testing/synctest"
+
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+
+	"github.com/holdfast-sim/holdfast/scenarios"
+)
+
+// Run performs a scenario on the system that build makes, in a bubble of virtual time, and judges what it saw. It opens one
+// testing/synctest bubble and never fails t. While it runs GOMAXPROCS is 1: do not run tests in parallel with it.
+func Run(t *testing.T, build Builder, s *scenarios.Scenario, opts ...Option) *Result {
+	o := options{seed: 1, strategy: "random", system: "holdfast", maxSteps: maxStepsDefault}
+	for _, opt := range opts {
+		opt.apply(&o)
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	defer silence()()
+	// client-go draws jitter from the global source; go.mod's godebug setting randseednop=0 makes this call count.
+	rand.Seed(int64(o.seed)) //nolint:staticcheck
+	e := newEngine(build, s.Defaults(), o)
+	w := watch(&e.steps)
+	finished := make(chan any, 1)
+	go func() {
+		defer func() { finished <- recover() }()
+		synctest.Test(t, func(*testing.T) {
+			// A panic that leaves the bubble's first goroutine ends the process.
+			defer func() { e.fault = recover() }()
+			e.play()
+		})
+	}()
+	select {
+	case p := <-finished:
+		w.end()
+		if e.fault != nil {
+			panic(e.fault) // the harness's own
+		}
+		if p != nil && !e.done.Load() {
+			return e.abnormal(Crashed, fmt.Sprint(p))
+		}
+		// Goroutines that are left over make the bubble panic at its end; the run has counted them by then.
+		return e.result()
+	case stacks := <-w.stalled:
+		return e.abnormal(Stalled, stacks)
+	}
+}
+
+// silence takes client-go's handlers of stray errors away, and returns what puts them back. One of them sleeps by the time
+// since the last error of the whole process: across two bubbles, whose clocks both begin in the year 2000, that is years.
+func silence() (restore func()) {
+	was := utilruntime.ErrorHandlers
+	utilruntime.ErrorHandlers = nil
+	return func() { utilruntime.ErrorHandlers = was }
+}

@@ -1,0 +1,233 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/holdfast-sim/holdfast/model"
+	"github.com/holdfast-sim/holdfast/scenarios"
+	"github.com/holdfast-sim/holdfast/sim/choice"
+	"github.com/holdfast-sim/holdfast/sim/clock"
+	"github.com/holdfast-sim/holdfast/sim/cluster"
+	"github.com/holdfast-sim/holdfast/sim/fault"
+	"github.com/holdfast-sim/holdfast/sim/sched"
+	"github.com/holdfast-sim/holdfast/sim/trace"
+)
+
+// machine is one node: its Node object, if it has one, and the computer behind it.
+type machine struct {
+	scenarios.Node
+	object bool   // the Node object exists
+	uid    string // its uid, or that of the last one
+}
+
+// setup makes the world and the first incarnation of the system.
+func (e *engine) setup() {
+	e.src = choice.Seeded(e.opt.seed)
+	e.plan = fault.NewPlan(e.src, rules(e.scn.Spec.Faults)...)
+	spec := e.scn.Spec
+	e.loop = sched.NewLoop(sched.Config{
+		Strategy: e.strategy(), Source: e.src, Decide: e.decide, Sink: e.sink, Settled: e.settled,
+		Crash:      func(int) { e.crashNow(e.downtime()) },
+		LatencyMin: time.Duration(spec.Latency.Min), LatencyMax: time.Duration(spec.Latency.Max),
+	})
+	e.wall = clock.NewWall(e.loop, wallStart)
+	for _, n := range spec.Nodes {
+		e.nodes[n.Name] = &machine{Node: n}
+	}
+	e.server = cluster.New(cluster.Config{Loop: e.loop, Clock: e.wall.Now, Source: e.src, Lag: e.lag})
+	e.backend = cluster.NewBackend(cluster.BackendConfig{Loop: e.loop, Node: e.nodeOf})
+	first, err := e.newIncarnation()
+	must(err)
+	e.offers = offersOf(first.sys, spec.Backend.Fence)
+	h := e.header()
+	e.writer, e.checker = trace.NewWriter(e.opt.trace, h), model.New(h)
+	e.phase("setup")
+	for _, v := range spec.Volumes {
+		e.addVolume(v)
+	}
+	for _, n := range spec.Nodes {
+		if !n.Later {
+			e.createNode(n.Name)
+		}
+	}
+	e.loop.Emit(trace.Event{Kind: trace.Process, Proc: first.proc.Num, Verb: "start"})
+	e.adopt(first)
+}
+
+// downtime is how long a process is away whose crash the fault plan decided.
+func (e *engine) downtime() time.Duration {
+	return time.Duration(e.src.Choose("downtime", 20)) * time.Second
+}
+
+func (e *engine) addVolume(v scenarios.Volume) {
+	claim := "claim-" + v.Name
+	mode := corev1.PersistentVolumeAccessMode(v.AccessMode)
+	create(e.server, &corev1.PersistentVolumeClaim{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: claim},
+		Spec:       corev1.PersistentVolumeClaimSpec{VolumeName: v.PV, AccessModes: []corev1.PersistentVolumeAccessMode{mode}},
+	})
+	create(e.server, &corev1.PersistentVolume{
+		ObjectMeta: metav1.ObjectMeta{Name: v.PV},
+		Spec: corev1.PersistentVolumeSpec{
+			AccessModes:            []corev1.PersistentVolumeAccessMode{mode},
+			ClaimRef:               &corev1.ObjectReference{Kind: "PersistentVolumeClaim", APIVersion: "v1", Namespace: "default", Name: claim},
+			PersistentVolumeSource: corev1.PersistentVolumeSource{CSI: &corev1.CSIPersistentVolumeSource{Driver: driver, VolumeHandle: v.Name}},
+		},
+	})
+	e.backend.CreateVolume(v.Name)
+}
+
+// createNode makes a Node object with a new uid, and its CSINode. Under A-dead it is a new machine, else the one that was there.
+func (e *engine) createNode(name string) {
+	m := e.nodes[name]
+	if m == nil || m.object {
+		return
+	}
+	m.object = true
+	m.uid = string(create(e.server, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}, Status: ready(true)}).GetUID())
+	create(e.server, &storagev1.CSINode{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec:       storagev1.CSINodeSpec{Drivers: []storagev1.CSINodeDriver{{Name: driver, NodeID: m.ID}}},
+	})
+	if e.nodeDead() {
+		e.backend.DropGrants(m.ID) // those that were given to the name while no machine had it
+	}
+	e.backend.StartMachine(m.ID)
+}
+
+// deleteNode removes the Node object. Under A-dead its machine dies.
+func (e *engine) deleteNode(name string) {
+	m := e.nodes[name]
+	if m == nil || !m.object {
+		return
+	}
+	m.object = false
+	if e.nodeDead() {
+		e.killMachine(name)
+		e.backend.DropGrants(m.ID)
+	}
+	must(cluster.Delete[*corev1.Node](e.server, name))
+	must(cluster.Delete[*storagev1.CSINode](e.server, name))
+}
+
+// killMachine stops a machine: its workloads end with it.
+func (e *engine) killMachine(name string) {
+	for _, v := range e.scn.Spec.Volumes {
+		e.rest(v.Name, name)
+	}
+	e.backend.KillMachine(e.nodeID(name))
+}
+
+// use starts the workload of a volume on a node, if its machine runs: it writes from now on.
+func (e *engine) use(volume, node string) {
+	if m := e.nodes[node]; m != nil && e.backend.Alive(m.ID) && e.volume(volume).AccessMode != "ReadOnlyMany" {
+		e.backend.Write(volume, m.ID)
+	}
+}
+
+// rest ends it.
+func (e *engine) rest(volume, node string) { e.backend.Rest(volume, e.nodeID(node)) }
+
+func (e *engine) setReady(name string, is bool) {
+	if m := e.nodes[name]; m != nil && m.object {
+		node, err := cluster.Get[*corev1.Node](e.server, name)
+		must(err)
+		node.Status = ready(is)
+		_, err = cluster.UpdateStatus(e.server, node)
+		must(err)
+	}
+}
+
+func ready(is bool) corev1.NodeStatus {
+	status := corev1.ConditionFalse
+	if is {
+		status = corev1.ConditionTrue
+	}
+	return corev1.NodeStatus{Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: status}}}
+}
+
+func (e *engine) away() bool { return e.outage }
+
+// nodeID is the driver's id of a node.
+func (e *engine) nodeID(name string) string {
+	if m := e.nodes[name]; m != nil {
+		return m.ID
+	}
+	return name
+}
+
+// nodeOf is the Node object of a driver's node id: its name, and its uid or that of the last one.
+func (e *engine) nodeOf(id string) (name, uid string) {
+	for _, n := range e.scn.Spec.Nodes {
+		if n.ID == id {
+			return n.Name, e.nodes[n.Name].uid
+		}
+	}
+	return id, ""
+}
+
+func (e *engine) volume(name string) scenarios.Volume {
+	i := slices.IndexFunc(e.scn.Spec.Volumes, func(v scenarios.Volume) bool { return v.Name == name })
+	if i < 0 {
+		panic("sim: the scenario has no volume " + name + "; it was not validated")
+	}
+	return e.scn.Spec.Volumes[i]
+}
+
+// offersOf names the optional powers of a system.
+func offersOf(sys System, fence bool) []string {
+	offers := []string{"backend", "metrics", "recorder", "record"}
+	for name, has := range map[string]bool{
+		"believer": is[Believer](sys), "stats": is[Stats](sys), "lifecycle": is[Lifecycle](sys), "nudger": is[Nudger](sys),
+		"rebuilder": is[Rebuilder](sys), "direct": is[Direct](sys), "fence": fence,
+	} {
+		if has {
+			offers = append(offers, name)
+		}
+	}
+	slices.Sort(offers)
+	return offers
+}
+
+func is[T any](v any) bool { _, ok := v.(T); return ok }
+
+// create adds an object of the world.
+func create[T cluster.Object](s *cluster.Server, obj T) T {
+	created, err := cluster.Create(s, obj)
+	must(err)
+	return created
+}
+
+// lag draws what a watch event takes.
+func (e *engine) lag(label string) time.Duration {
+	d := e.scn.Spec.Deliver
+	if span := d.Max - d.Min; span > 0 {
+		return time.Duration(d.Min) + time.Duration(span)*time.Duration(e.src.Choose("lag/"+label, 1001))/1000
+	}
+	return time.Duration(d.Min)
+}
+
+// rules turns the faults of a scenario into those of a plan.
+func rules(faults []scenarios.Fault) []fault.Rule {
+	out := make([]fault.Rule, len(faults))
+	for i, f := range faults {
+		on := fault.Predicate{
+			Verb: f.On.Verb, Resource: f.On.Resource, Name: f.On.Name, Actor: f.On.Actor, Nth: f.On.Nth, API: f.On.API,
+			From: time.Duration(f.On.From), Until: time.Duration(f.On.Until),
+		}
+		out[i] = fault.Rule{On: on, Effect: f.Effect, For: time.Duration(f.For), Chance: f.Chance}
+	}
+	return out
+}
+
+// must panics on an error that only a fault of the harness can cause.
+func must(err error) {
+	if err != nil {
+		panic("sim: " + err.Error())
+	}
+}
