@@ -1,0 +1,101 @@
+package main
+
+import (
+	"io"
+
+	"github.com/holdfast-sim/holdfast/scenarios"
+	"github.com/holdfast-sim/holdfast/sim/campaign"
+)
+
+// chaosName is the name of scenarios that are drawn from a seed.
+const chaosName = "chaos"
+
+// defaultChaos are the seeds of a run without arguments, and defaultSeed is the one of a named scenario.
+const (
+	defaultChaosTo = 200
+	defaultSeed    = 1
+)
+
+// selection is what a campaign runs: sources, each under a range of seeds, one after the other.
+type selection []group
+
+type group struct {
+	source source
+	seeds  span
+}
+
+// choose makes the selection of a command line. Without arguments it is the library once and two hundred seeds of chaos, or
+// the chaos of the seeds that were asked for.
+func choose(args []string, s *settings, stdin io.Reader) (selection, error) {
+	seeds, given, err := parseSpan(s.seed, s.seeds)
+	if err != nil {
+		return nil, err
+	}
+	var chosen selection
+	switch {
+	case len(args) == 0 && given:
+		return selection{{source{name: chaosName}, seeds}}, nil
+	case len(args) == 0:
+		for _, scn := range scenarios.Library() {
+			chosen = append(chosen, group{fromScenario(scn, scn.Metadata.Name), span{defaultSeed, defaultSeed}})
+		}
+		return append(chosen, group{source{name: chaosName}, span{1, defaultChaosTo}}), nil
+	case !given:
+		seeds = span{defaultSeed, defaultSeed}
+	}
+	for _, arg := range args {
+		found, err := find(arg, stdin)
+		if err != nil {
+			return nil, err
+		}
+		for _, src := range found {
+			chosen = append(chosen, group{src, seeds})
+		}
+	}
+	return chosen, nil
+}
+
+// count is the number of runs.
+func (s selection) count() int {
+	n := 0
+	for _, g := range s {
+		n += g.seeds.count()
+	}
+	return n
+}
+
+// at returns the source and the seed of the i-th run.
+func (s selection) at(i int) (source, uint64) {
+	for _, g := range s {
+		if i < g.seeds.count() {
+			return g.source, g.seeds.from + uint64(i)
+		}
+		i -= g.seeds.count()
+	}
+	panic("no such run")
+}
+
+// job returns the i-th run as a worker is asked for it.
+func (s selection) job(i int, set *settings) campaign.Job {
+	src, seed := s.at(i)
+	first := i == 0
+	if !first {
+		before, _ := s.at(i - 1)
+		first = before.arg != src.arg
+	}
+	return campaign.Job{
+		System: set.system, Scenario: src.name, Source: src.text, Seed: seed, Strategy: set.strategy,
+		KeepTape: first && src.account != nil, // its account compares the recorded cluster with our run
+	}
+}
+
+// recordings returns the sources that were imported, in order.
+func (s selection) recordings() []source {
+	var found []source
+	for _, g := range s {
+		if g.source.account != nil {
+			found = append(found, g.source)
+		}
+	}
+	return found
+}

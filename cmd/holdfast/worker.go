@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime/debug"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/holdfast-sim/holdfast/scenarios"
+	"github.com/holdfast-sim/holdfast/sim"
+	"github.com/holdfast-sim/holdfast/sim/campaign"
+	"github.com/holdfast-sim/holdfast/sim/choice"
+	"github.com/holdfast-sim/holdfast/sim/report"
+	"github.com/holdfast-sim/holdfast/sim/trace"
+)
+
+// workerVerb is the hidden verb that makes this program a worker.
+const workerVerb = "worker"
+
+// workerCommand starts this program once more, under the name that it was started with.
+func workerCommand() (func() *exec.Cmd, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return nil, &failure{code: exitHarness, err: fmt.Errorf("find this program's own file: %w", err)}
+	}
+	return func() *exec.Cmd {
+		c := exec.Command(path, workerVerb)
+		c.Args[0] = os.Args[0]
+		return c
+	}, nil
+}
+
+// newWorker makes the hidden verb.
+func newWorker(known catalog) *cobra.Command {
+	return &cobra.Command{
+		Use: workerVerb, Hidden: true, Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { serve(known); return nil },
+	}
+}
+
+// serve does jobs until stdin ends; it does not return. Bubbles of virtual time open only below a testing.T, and outside of
+// go test there is one way to get one: a test main whose only test is this program and ends in os.Exit. It parses os.Args, so
+// they are taken away. testing.RunTests alone would run nothing here.
+func serve(known catalog) {
+	testing.Init()
+	os.Args = os.Args[:1]
+	answers := os.Stdout
+	os.Stdout = os.Stderr // a system that prints must not speak into the answers
+	program := func(t *testing.T) {
+		w := &runner{t: t, known: known}
+		if err := campaign.Serve(os.Stdin, answers, w.run); err != nil {
+			fmt.Fprintln(os.Stderr, "worker:", err)
+			os.Exit(exitHarness)
+		}
+		os.Exit(exitHeld)
+	}
+	everything := func(string, string) (bool, error) { return true, nil }
+	testing.Main(everything, []testing.InternalTest{{Name: "holdfast", F: program}}, nil, nil)
+}
+
+// runner does the jobs of one worker.
+type runner struct {
+	t     *testing.T
+	known catalog
+	// text and parsed are the last scenario: a campaign runs one under many seeds.
+	text   string
+	parsed *scenarios.Scenario
+}
+
+// run does one job. The parent has parsed the scenario and looked the system up before, and the engine catches what the
+// system does: what fails here is a fault of ours.
+func (w *runner) run(job campaign.Job, tape io.Writer) (run report.Run) {
+	run = report.Run{Scenario: job.Scenario, Seed: job.Seed, Strategy: job.Strategy, System: job.System}
+	defer func() {
+		if p := recover(); p != nil {
+			run.Outcome, run.Fault = report.Crashed, true
+			run.Message = fmt.Sprintf("a fault of the harness: %v\n%s", p, debug.Stack())
+		}
+	}()
+	s, err := w.scenario(job)
+	opts := []sim.Option{sim.Seed(job.Seed), sim.SystemName(job.System), sim.TraceTo(tape)}
+	if job.Strategy != "" {
+		opts = append(opts, sim.Strategy(job.Strategy))
+	}
+	if job.Replay != "" && err == nil {
+		var recorded []trace.Event
+		recorded, err = recordedEvents(job.Replay)
+		opts = append(opts, sim.Replay(recorded))
+	}
+	if err != nil {
+		panic(err)
+	}
+	r := sim.Run(w.t, w.known[job.System], s, opts...)
+	run.Strategy, run.Outcome, run.TraceHash, run.Verdict, run.Tally = r.Strategy, report.Outcome(r.Outcome), r.TraceHash, r.Verdict, r.Tally
+	run.Steps, run.Virtual, run.Busy, run.Message, run.Diverged = r.Steps, r.Virtual, r.VirtualBusy, r.Message, r.Diverged
+	return run
+}
+
+func (w *runner) scenario(job campaign.Job) (*scenarios.Scenario, error) {
+	if job.Source == "" {
+		return scenarios.Chaos(choice.Seeded(job.Seed)), nil
+	}
+	if job.Source != w.text || w.parsed == nil {
+		s, err := scenarios.Parse(job.Scenario, strings.NewReader(job.Source))
+		if err != nil {
+			return nil, err
+		}
+		w.text, w.parsed = job.Source, s
+	}
+	return w.parsed, nil
+}
+
+func recordedEvents(path string) ([]trace.Event, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	_, events, err := trace.Read(path, bytes.NewReader(data))
+	return events, err
+}
