@@ -1,0 +1,41 @@
+# Every target is one command that can be typed without make as well.
+
+SOAK_SEEDS  ?= 100000
+BENCH       ?= .
+BENCH_COUNT ?= 10
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check race cover fmt build bench soak clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## run a campaign of chaos against the built-in driver
+	go run ./cmd/holdfast run
+
+test: ## run all tests
+	go test ./...
+
+check: ## run what CI runs
+	.ci/run
+
+race: ## run the tests with the race detector
+	.ci/run race
+
+cover: ## hold the product's packages to their test coverage
+	.ci/run cover
+
+fmt: ## format the code
+	gofmt -w $$(git ls-files '*.go')
+
+build: ## build a static binary into bin/
+	CGO_ENABLED=0 go build -trimpath -o bin/holdfast ./cmd/holdfast
+
+bench: ## run the benchmarks, in the format that benchstat reads
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCH_COUNT) ./benchmarks/...
+
+soak: ## run a long campaign of SOAK_SEEDS seeds (100000)
+	go run ./cmd/holdfast run --seeds 1-$(SOAK_SEEDS)
+
+clean: ## remove what was built and what runs have left
+	rm -rf bin holdfast-out
