@@ -39,6 +39,7 @@ type proc struct {
 	lists     map[string]*listing
 	signs     map[string][]sign // by node: what this incarnation was told, in changes
 	watching  bool              // a cache of nodes is fed
+	blind     bool              // a fault failed its last list or watch of nodes
 	delivered moment            // its last change of a node or of a node's id
 
 	counters map[string]float64
@@ -56,6 +57,7 @@ type loop struct {
 	idle     bool // surely not running: stopped, or its context ended in an earlier step
 	proven   bool // a pass has begun in it, or Start said OK
 	pending  bool // leadership has begun, and it does not show yet that it has started the loop
+	started  bool // Start said OK at some time
 	byStart  bool // Start began it, and not leadership
 	starting int  // starts in flight
 	stopping int  // stops in flight
@@ -216,16 +218,20 @@ func (p *proc) isLate(id int) bool {
 
 // faultBy is A up to a moment that is not later than the next event: what goes on now goes on until then.
 func (p *proc) faultBy(s *state, now time.Duration) time.Duration {
-	if s.outages > 0 || len(p.slow) > 0 {
+	if s.hinders(p) {
 		return p.fault + now - s.now.at
 	}
 	return p.fault
 }
 
+// hinders reports whether a fault fails or delays an incarnation's calls or deliveries right now. A list or watch that failed
+// keeps every delivery away until one works again.
+func (s *state) hinders(p *proc) bool { return s.outages > 0 || len(p.slow) > 0 || p.blind }
+
 // advance lets virtual time pass: it counts as fault time where a fault is on.
 func (s *state) advance(now time.Duration) {
 	for _, p := range s.alive {
-		if s.outages > 0 || len(p.slow) > 0 {
+		if s.hinders(p) {
 			p.fault += now - s.now.at
 			p.faultAt = now
 		}
@@ -246,6 +252,7 @@ func (p *proc) faulted(s *state, e *trace.Event) {
 	switch {
 	case e.Verb == "list" || e.Verb == "watch":
 		p.faultAt = s.now.at
+		p.blind = p.blind || e.Resource == "nodes"
 		return
 	case e.Resource == "persistentvolumes":
 		for _, v := range s.order {
@@ -316,6 +323,9 @@ func (p *proc) listed(s *state, e *trace.Event, asked moment) {
 	if e.Code != "OK" {
 		return
 	}
+	if e.Resource == "nodes" && e.Fault == "" {
+		p.blind = false
+	}
 	l.good = l.good || live(e.Actor)
 	l.asked, l.told, l.empty = asked, s.now, e.Count == 0 || e.Fault == "emptyList"
 	if e.Resource != "nodes" {
@@ -354,6 +364,8 @@ func (p *proc) lifecycleCalled(s *state, o *operation) {
 			l.idle = l.running && !l.pending
 			l.running = false
 			l.endStep = s.now.step
+		} else if l.started { // a loop that Start began may have outlived a leadership
+			l.running = false
 		}
 	}
 	if o.verb == "start" {
@@ -373,7 +385,7 @@ func (p *proc) lifecycleReturned(s *state, o *operation) {
 	}
 	switch {
 	case o.verb == "start" && o.code == "OK" && o.starts == l.ends:
-		l.running, l.proven, l.byStart, l.since = true, true, true, s.now
+		l.running, l.proven, l.started, l.byStart, l.since = true, true, true, true, s.now
 	case o.verb == "stop" && o.starts == l.starts && !o.early:
 		l.stopped, l.running, l.idle = true, false, true
 		l.stopAt, l.endStep = s.now, s.now.step

@@ -157,7 +157,7 @@ func (s *state) explainByLoop(c change, d *dealing) cause {
 		return becauseRebuilt
 	case d.ending && (revoked || !s.offers("backend")):
 		return becauseFinished
-	case revoked && d.revoke.actor == "run" && v.unwished(i.node, c.proc.led.step):
+	case revoked && d.revoke.actor == "run" && d.fence.when.step < d.revoke.when.step && v.unwished(i.node, c.proc.led.step):
 		return becauseOwn
 	case c.proc.hurt[v.handle] && !i.wasHeld && !v.granted(i) && !s.absent(i.node, i.uid):
 		return becauseRepaired

@@ -74,7 +74,7 @@ func TestReplayRepeatsARun(t *testing.T) {
 func TestRecordingsHoldAndEveryAttachmentIsInTheAccount(t *testing.T) {
 	files, err := filepath.Glob("../../scenarios/incident/testdata/*.gz")
 	require.NoError(t, err)
-	require.Len(t, files, 2)
+	require.Len(t, files, 5)
 	for _, name := range files {
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			f, err := os.Open(name)
