@@ -29,6 +29,9 @@ func (s *state) takeCall(e *trace.Event) {
 		s.counts.fault(s, e.Fault)
 		p.faulted(s, e)
 	}
+	if e.Verb == "watch" && e.Resource == "nodes" && e.Fault == "" && e.Code == "OK" {
+		p.blind = false
+	}
 	if e.Code == "Conflict" {
 		s.counts.conflicts++
 	}
