@@ -13,7 +13,7 @@ import (
 type registry struct {
 	*prometheus.Registry
 	collectors []prometheus.Collector
-	names      map[*prometheus.Desc]string
+	names      map[prometheus.Metric]string // with labels, as read tells them
 	out        chan prometheus.Metric
 }
 
@@ -21,7 +21,7 @@ type registry struct {
 const metricsMax = 4096
 
 func newRegistry() *registry {
-	return &registry{Registry: prometheus.NewRegistry(), names: make(map[*prometheus.Desc]string), out: make(chan prometheus.Metric, metricsMax)}
+	return &registry{Registry: prometheus.NewRegistry(), names: make(map[prometheus.Metric]string), out: make(chan prometheus.Metric, metricsMax)}
 }
 
 // Register implements prometheus.Registerer.
@@ -63,14 +63,14 @@ func (m *registry) read() map[string]float64 {
 			if metric.Write(&d) != nil {
 				continue // a metric that cannot be told has no value
 			}
-			name := m.name(metric.Desc())
+			name := m.name(metric, &d)
 			switch {
 			case d.Counter != nil:
-				values[name+labels(&d)] = d.Counter.GetValue()
+				values[name] = d.Counter.GetValue()
 			case d.Gauge != nil:
-				values[name+labels(&d)] = d.Gauge.GetValue()
+				values[name] = d.Gauge.GetValue()
 			case d.Histogram != nil:
-				values[name+"_count"+labels(&d)] = float64(d.Histogram.GetSampleCount())
+				values[name] = float64(d.Histogram.GetSampleCount())
 			}
 		}
 	}
@@ -80,14 +80,19 @@ func (m *registry) read() map[string]float64 {
 // fullName finds the metric's name in a description, which has no other way to tell it.
 var fullName = regexp.MustCompile(`fqName: "([^"]*)"`)
 
-func (m *registry) name(d *prometheus.Desc) string {
-	name, ok := m.names[d]
-	if !ok {
-		if found := fullName.FindStringSubmatch(d.String()); found != nil {
-			name = found[1]
-		}
-		m.names[d] = name
+func (m *registry) name(metric prometheus.Metric, d *dto.Metric) string {
+	name, ok := m.names[metric]
+	if ok {
+		return name
 	}
+	if found := fullName.FindStringSubmatch(metric.Desc().String()); found != nil {
+		name = found[1]
+	}
+	if d.Histogram != nil {
+		name += "_count"
+	}
+	name += labels(d)
+	m.names[metric] = name
 	return name
 }
 
