@@ -4,19 +4,20 @@ import (
 	"time"
 
 	"github.com/holdfast-sim/holdfast/model"
+	"github.com/holdfast-sim/holdfast/sim/report"
 	"github.com/holdfast-sim/holdfast/sim/trace"
 )
 
 // Outcome is the verdict of a run in one word.
-type Outcome string
+type Outcome = report.Outcome
 
 // The outcomes. A run that crashed or stalled after a violation counts as violated.
 const (
-	Held         Outcome = "held"
-	Violated     Outcome = "violated"
-	Inconclusive Outcome = "inconclusive"
-	Crashed      Outcome = "crashed"
-	Stalled      Outcome = "stalled"
+	Held         = report.Held
+	Violated     = report.Violated
+	Inconclusive = report.Inconclusive
+	Crashed      = report.Crashed
+	Stalled      = report.Stalled
 )
 
 // Result is what a run came to.

@@ -57,7 +57,7 @@ func judge(t *testing.T, build Builder, s *scenarios.Scenario, seed uint64, opts
 		return
 	}
 	out := report.Run{
-		Scenario: r.Scenario, Seed: r.Seed, Strategy: r.Strategy, Outcome: report.Outcome(r.Outcome), Verdict: r.Verdict, Message: r.Message,
+		Scenario: r.Scenario, Seed: r.Seed, Strategy: r.Strategy, Outcome: r.Outcome, Verdict: r.Verdict, Message: r.Message,
 		Again: fmt.Sprintf("HOLDFAST_SEED=%#x go test -run '%s'", seed, pattern(t.Name())),
 	}
 	path := filepath.Join(t.ArtifactDir(), "holdfast.trace")
