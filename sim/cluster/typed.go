@@ -120,17 +120,21 @@ func (c typed[T, L, A]) Get(ctx context.Context, name string, o metav1.GetOption
 		if c.table.resource == "nodes" {
 			e.Node = name // a read that finds nothing is about this node too
 		}
-		return c.table.get(c.namespace, name, o, c.changesBack(e, d))
+		return c.table.get(c.namespace, name, o, c.changesBack(e, d, o.ResourceVersion))
 	})
 }
 
 // staleMax is the number of changes that a stale read may miss.
 const staleMax = 4
 
-// changesBack says how far back a stale read looks.
-func (c typed[T, L, A]) changesBack(e *trace.Event, d fault.Decision) int {
+// changesBack says how far back a stale read looks. A read that names no version is linearizable on a real server, so that
+// no fault makes it stale, and none is told.
+func (c typed[T, L, A]) changesBack(e *trace.Event, d fault.Decision, version string) int {
 	switch {
 	case d.Effect != fault.StaleRead:
+		return 0
+	case version == "":
+		e.Fault = string(fault.None)
 		return 0
 	case c.server.cfg.Source == nil:
 		return 1
@@ -145,7 +149,7 @@ func (c typed[T, L, A]) List(ctx context.Context, o metav1.ListOptions) (L, erro
 			e.Version = c.server.Version()
 			return page{meta: metav1.ListMeta{ResourceVersion: e.Version}}, nil
 		}
-		p, err := c.table.list(c.namespace, o, c.changesBack(e, d))
+		p, err := c.table.list(c.namespace, o, c.changesBack(e, d, o.ResourceVersion))
 		if err != nil {
 			return nil, err
 		}

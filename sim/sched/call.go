@@ -16,7 +16,8 @@ type Request struct {
 	// About fills in what call and reply are about (Volume, Node, Epoch), whatever becomes of the request; nil if nothing.
 	About func(e *trace.Event)
 	// Do takes effect and returns the answer. It fills in what the call event should say (Volume, Node, UID, Version, Record, ...).
-	// The effects EmptyList and StaleRead are its business; all others are the caller's.
+	// The effects EmptyList and StaleRead are its business, and it clears the event's Fault if they had none; all others are
+	// the caller's.
 	Do func(e *trace.Event, d fault.Decision) (any, error)
 	// Fail makes the error that an injected effect shows to the caller, in the words of the server (an API status, a storage error).
 	Fail func(fault.Effect) error
@@ -144,6 +145,7 @@ func (c *call) fire(e *trace.Event, d fault.Decision, after time.Duration) {
 	case fault.None, fault.EmptyList, fault.StaleRead:
 		v, err := c.Do(e, d)
 		e.Code = c.Code(err)
+		d.Effect = fault.Effect(e.Fault) // the server knows whether it could have any
 		c.reply(answer{v, err}, d, after)
 	default:
 		err := c.Fail(d.Effect)

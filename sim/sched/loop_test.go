@@ -173,6 +173,32 @@ func TestEffects(t *testing.T) {
 	}
 }
 
+// A server that could not have an effect says so, and neither the call nor its reply tells of one.
+func TestAnEffectThatTheServerHadNoUseForIsNotTold(t *testing.T) {
+	for _, useful := range []bool{true, false} {
+		bubble(t, func() {
+			w := newWorld(1, nil)
+			w.decide = func(fault.Site) fault.Decision { return fault.Decision{Effect: fault.StaleRead} }
+			go func() {
+				_, _ = w.proc.Call(context.Background(), sched.Request{
+					Verb: "get", Resource: "counters", Name: "x", Code: func(error) string { return "OK" },
+					Do: func(e *trace.Event, _ fault.Decision) (any, error) {
+						if !useful {
+							e.Fault = ""
+						}
+						return nil, nil
+					},
+				})
+			}()
+			w.run()
+			require.Len(t, w.events, 2)
+			for _, e := range w.events {
+				require.Equal(t, useful, e.Fault == string(fault.StaleRead), e.Kind)
+			}
+		})
+	}
+}
+
 func TestAHungCallWithoutADeadlineEndsWhenItsConnectionIsFoundDead(t *testing.T) {
 	bubble(t, func() {
 		w := newWorld(1, nil)
