@@ -26,7 +26,6 @@ type instance struct {
 	seen              moment // when it appeared in this incarnation
 	asked             moment // when the operation that reserved it was called, as far as is known
 	wasHeld           bool   // in this incarnation
-	doubted           bool   // it was held, and then uncertain
 }
 
 // change is one change of belief: before is nil for a new instance, after is nil for one that is gone. For a detach stamp both
@@ -111,7 +110,6 @@ func (s *state) askedFor(v *volume, node string) moment {
 func (i *instance) follow(before *instance) {
 	i.seen, i.asked = before.seen, before.asked
 	i.wasHeld = i.wasHeld || before.wasHeld
-	i.doubted = before.doubted || (before.state == "held" && i.state == "uncertain")
 }
 
 // settleChanges joins what one step tells twice, an instance that is gone and here again under a better known uid, and finds
@@ -134,16 +132,17 @@ func (s *state) settleChanges() {
 	}
 }
 
-// renamed looks for the same reservation among what appeared in the step, and lets that follow on.
+// renamed looks for the same reservation among what appeared in the step, and lets that follow on. Its epoch may be another
+// one if no record ever named it: what was believed without a record gives way to what the record turns out to say.
 func (s *state) renamed(gone int) bool {
 	g := s.changes[gone]
-	if g.before.epoch == 0 {
+	if g.before.epoch == 0 || g.volume.droppedAs(g.before) != nil {
 		return false
 	}
 	for i := range s.changes {
 		c := &s.changes[i]
 		if c.proc == g.proc && c.volume == g.volume && c.before == nil && c.after != nil && c.after.node == g.before.node &&
-			c.after.epoch == g.before.epoch && sameUID(c.after.uid, g.before.uid) {
+			sameUID(c.after.uid, g.before.uid) && (c.after.epoch == g.before.epoch || g.before.uid == "") {
 			c.before = g.before
 			c.after.follow(g.before)
 			return true

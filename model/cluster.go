@@ -191,6 +191,12 @@ func (s *state) changeClaim(e *trace.Event) {
 	for _, i := range v.before.Instances {
 		if _, still := c.doc.find(i.Node, i.UID, i.Epoch); !still {
 			v.drop(s, i)
+			delete(v.authors, i.Epoch)
+		}
+	}
+	for _, i := range c.doc.Instances {
+		if _, known := v.before.find(i.Node, i.UID, i.Epoch); !known {
+			v.authors[i.Epoch] = s.point.proc
 		}
 	}
 }

@@ -154,3 +154,10 @@ func (r *trigger) tick(s *state, now time.Duration) {
 		return
 	}
 }
+
+// settle forgets an incarnation that has a migration: its timeout asks for a pass.
+func (r *trigger) settle(s *state) {
+	for _, m := range s.moves {
+		delete(r.since, m.proc)
+	}
+}

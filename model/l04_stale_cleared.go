@@ -27,6 +27,7 @@ type staleEntry struct {
 	missing moment // when the node went, or the instance appeared if that was later
 	event   moment // when the incarnation's cache was told
 	told    bool
+	gone    bool   // by an event that says so: a list, or the next node's appearance, wakes nobody
 	begun   clockA // A when it was seen
 }
 
@@ -57,6 +58,9 @@ func (r *staleCleared) step(s *state, e *trace.Event) {
 			if x.proc.num == e.Proc && x.inst.node == nodeNamed(e) && !x.told && (e.Verb == "DELETED" || e.UID != x.inst.uid) {
 				x.told, x.event = true, s.now
 				r.next = 0
+			}
+			if x.proc.num == e.Proc && x.inst.node == nodeNamed(e) && e.Verb != "ADDED" && x.told && x.event == s.now {
+				x.gone = true
 			}
 		}
 	case e.Kind == trace.Process && e.Verb == "crash":
@@ -160,7 +164,7 @@ func (r *staleCleared) due(s *state, x *staleEntry, now time.Duration) time.Dura
 	}
 	quiet := p.quietSince(x.inst.volume, x.inst.node)
 	bound := max(start+s.setup.Grace, quiet) + s.setup.Interval
-	if x.told && x.event.step >= x.inst.seen.step && quiet < start { // an event finds only what is there
+	if x.gone && x.event.step >= x.inst.seen.step && quiet < start { // an event finds only what is there
 		bound = start + s.setup.Grace
 	}
 	return bound + s.passTime(p) + p.faultBy(s, now) - x.begun.fault

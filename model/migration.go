@@ -43,7 +43,7 @@ func (s *state) follow(p *proc, v *volume, m *memory) {
 		s.counts.migrations++
 		m.moving = &moving{
 			proc: p, volume: v, latest: s.now.at, earliest: m.youngest().asked.at, timeout: of.timeout,
-			restored: p.rebuilding && !s.reserving(v), seen: s.now, fault: p.fault,
+			restored: s.restored(p, v, m.youngest()), seen: s.now, fault: p.fault,
 		}
 		s.moves = append(s.moves, move{moving: m.moving})
 	case of == nil && m.moving != nil:
@@ -53,11 +53,23 @@ func (s *state) follow(p *proc, v *volume, m *memory) {
 	}
 }
 
+// restored reports whether a migration came from the record: another incarnation reserved its target, or this one did so
+// before it began to lead, and it shows in the rebuild.
+func (s *state) restored(p *proc, v *volume, of *instance) bool {
+	if author, known := v.authors[of.epoch]; known && author != p.num {
+		return true
+	}
+	return p.rebuilding && !s.reserving(v)
+}
+
 // reserving reports whether the present step is that of an operation that asks for a volume.
 func (s *state) reserving(v *volume) bool {
 	o := s.ops[s.point.op]
 	return o != nil && o.volume == v && acquires(o.verb)
 }
+
+// rebuiltIn reports whether a change of belief may be a rebuild's doing, and not an operation's.
+func (s *state) rebuiltIn(c change) bool { return c.proc.rebuilds(s) && !s.reserving(c.volume) }
 
 // youngest is the instance that was reserved last.
 func (m *memory) youngest() *instance {

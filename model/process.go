@@ -8,9 +8,8 @@ import (
 
 // proc is one incarnation of the system's process.
 type proc struct {
-	num   int
-	built moment
-	cut   bool // it has crashed
+	num int
+	cut bool // it has crashed
 
 	leading       bool
 	led           moment // when it last became leader
@@ -98,9 +97,9 @@ func (l *loop) lead(s *state) {
 	l.running, l.stopped, l.idle, l.since, l.pending = true, false, false, s.now, true
 }
 
-func newProc(num int, now moment) *proc {
+func newProc(num int) *proc {
 	return &proc{
-		num: num, built: now, faults: make(map[string]time.Duration), hurt: make(map[string]bool), mem: make(map[string]*memory),
+		num: num, faults: make(map[string]time.Duration), hurt: make(map[string]bool), mem: make(map[string]*memory),
 		lists: make(map[string]*listing), signs: make(map[string][]sign), counters: make(map[string]float64),
 	}
 }

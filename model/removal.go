@@ -102,6 +102,9 @@ func (s *state) explain(c change) removal {
 	}
 	if r.op != nil {
 		r.cause = s.explainByOperation(r.op, i)
+		if r.cause == becauseEvicted && s.undone(c, i) {
+			r.cause = becauseRepaired // an operation repairs the record before it decides
+		}
 		r.check, r.checked = r.op.read(i.node)
 	} else {
 		r.cause = s.explainByLoop(c, d)
@@ -159,16 +162,25 @@ func (s *state) explainByLoop(c change, d *dealing) cause {
 		return becauseFinished
 	case revoked && d.revoke.actor == "run" && d.fence.when.step < d.revoke.when.step && v.unwished(i.node, c.proc.led.step):
 		return becauseOwn
-	case c.proc.hurt[v.handle] && !i.wasHeld && !v.granted(i) && !s.absent(i.node, i.uid):
+	case s.undone(c, i):
 		return becauseRepaired
 	}
 	return becauseCleared
 }
 
+// undone reports whether an instance may be a reservation that failed with an unknown result: nobody was told of it, and the
+// backend never granted it. Taking it off the record repairs that.
+func (s *state) undone(c change, i *instance) bool {
+	return c.proc.hurt[c.volume.handle] && !i.wasHeld && !c.volume.granted(i) && !s.absent(i.node, i.uid)
+}
+
 // granted reports whether the backend ever granted an instance's access.
 func (v *volume) granted(i *instance) bool {
 	g := v.grantOf(i.node)
-	return g.when.step >= i.seen.step && g.when.step > 0 && (i.epoch == 0 || g.epoch >= i.epoch)
+	if i.epoch == 0 {
+		return g.when.step > 0 && g.when.step >= i.seen.step
+	}
+	return g.epoch >= i.epoch
 }
 
 // unwished reports whether at some instant from a step on no VolumeAttachment asked for the volume on a node.

@@ -38,7 +38,7 @@ func (r *atomic) settle(s *state) {
 		return
 	}
 	for _, c := range s.changes {
-		if c.volume == o.volume && c.after != nil && c.after.node == o.node && c.after.state == "held" && (c.before == nil || c.before.state != "held") && !c.proc.rebuilds(s) {
+		if c.volume == o.volume && c.after != nil && c.after.node == o.node && c.after.state == "held" && (c.before == nil || c.before.state != "held") {
 			r.held[o.num] = s.now
 		}
 	}

@@ -110,6 +110,9 @@ func (r *idempotent) ends(s *state, o *operation) {
 	case x.second == o && o.code != "OK" && !o.gaveUp && r.calm(s, x) && !s.passing(o.proc, o.begun):
 		r.violate(s, "codes", []int{x.first.begun.step, x.first.ended.step, o.begun.step}, "%s of %s on %s was OK, and ended in %s when it was repeated at once",
 			o.verb, o.volume.handle, or(o.node, "every node"), o.code)
+	case x.second == o && o.code == "OK" && !o.gaveUp && r.calm(s, x):
+		r.repeats[o.volume] = &repeat{first: o, life: x.life, faults: x.faults} // and once more
+		return
 	}
 	delete(r.repeats, o.volume)
 }

@@ -4,7 +4,7 @@ import "github.com/holdfast-sim/holdfast/sim/trace"
 
 // timeOrder is S16 of SPEC.md section 5: AttachedAt <= MigrationStartedAt <= now, and stamps do not decrease. Within one
 // incarnation a jump of the wall clock changes no decision, for those are taken by the monotonic clock; across a restart a
-// stamp from the future counts as now.
+// stamp from the future counts as now. Only the removal of the last node stamps a detach.
 //
 // Once the wall clock has been stepped, stamps are compared with the largest time that it ever showed, and no longer with each
 // other. A detach stamp that outlives the drain after a step was aged by the wall clock.
@@ -56,6 +56,8 @@ func (r *timeOrder) migration(s *state, m *memory, e *trace.Event) {
 func (r *timeOrder) settle(s *state) {
 	for _, c := range s.changes {
 		switch {
+		case c.stamp && c.is != 0 && !c.proc.rebuilds(s) && c.memory.held() != nil:
+			r.violate(s, "stamps", []int{c.memory.held().seen.step}, "a detach stamp of %s appears while %s has it: only the last removal stamps", c.volume.handle, c.memory.held().node)
 		case s.stepped:
 		case c.stamp && c.is != 0 && c.is < c.was:
 			r.violate(s, "stamps", nil, "the detach stamp of %s went back", c.volume.handle)
@@ -71,6 +73,16 @@ func (r *timeOrder) settle(s *state) {
 			r.violate(s, "jumps", []int{since.step, s.jumped.step, x.decided.step}, "%s on %s was cleared inside grace after a jump of the wall clock", x.volume.handle, x.inst.node)
 		}
 	}
+}
+
+// held returns an instance that is held, nil if none is.
+func (m *memory) held() *instance {
+	for _, i := range m.instances {
+		if i.state == "held" {
+			return i
+		}
+	}
+	return nil
 }
 
 // outlived finds detach stamps that should long be forgotten.

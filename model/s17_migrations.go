@@ -1,10 +1,6 @@
 package model
 
-import (
-	"strings"
-
-	"github.com/holdfast-sim/holdfast/sim/trace"
-)
+import "strings"
 
 // A migration's counts and words are judged in the step in which they appear, against what is believed of the volume: which
 // of its two nodes was there first, and which one is left.
@@ -52,23 +48,23 @@ func (r *observable) migrations(s *state, p *proc, b *book) {
 }
 
 // wording judges the nodes and the direction that an event's message tells.
-func (r *observable) wording(s *state, p *proc, e *trace.Event) {
-	v := s.aboutVolume(e)
+func (r *observable) wording(s *state, n note) {
+	v := s.aboutVolume(n)
 	if v == nil || !r.judged("events") {
 		return
 	}
-	m := p.memory(v.handle)
-	words := wordsOf(e.Message)
-	switch e.Verb {
+	m := n.proc.memory(v.handle)
+	words := wordsOf(n.message)
+	switch n.reason {
 	case "MigrationStarted", "MigrationCompleted", "MigrationAborted", "MigrationTimedOut":
-		r.direction(s, m, v, e, words)
+		r.direction(s, m, v, n, words)
 	case "VolumeAttached", "VolumeDetached", "StaleAttachmentCleared":
-		r.named(s, v, e, words)
+		r.named(s, v, n, words)
 	}
 }
 
 // direction compares "from S to T" with the order in which the two were attached.
-func (r *observable) direction(s *state, m *memory, v *volume, e *trace.Event, words []string) {
+func (r *observable) direction(s *state, m *memory, v *volume, n note, words []string) {
 	from, to := after(words, "from"), after(words, "to")
 	if from == "" || to == "" || from == to || s.nodes[from] == nil || s.nodes[to] == nil {
 		return
@@ -78,12 +74,12 @@ func (r *observable) direction(s *state, m *memory, v *volume, e *trace.Event, w
 		return
 	}
 	if from == target && to == source {
-		r.violate(s, "events", nil, "the event %s of %s says from %s to %s; it is from %s to %s", e.Verb, v.handle, from, to, source, target)
+		r.violate(s, "events", nil, "the event %s of %s says from %s to %s; it is from %s to %s", n.reason, v.handle, from, to, source, target)
 	}
 }
 
 // named looks for some node of the volume in the message.
-func (r *observable) named(s *state, v *volume, e *trace.Event, words []string) {
+func (r *observable) named(s *state, v *volume, n note, words []string) {
 	known := false
 	for _, w := range words {
 		if s.nodes[w] == nil {
@@ -97,19 +93,19 @@ func (r *observable) named(s *state, v *volume, e *trace.Event, words []string) 
 		}
 	}
 	if known && len(v.deals) > 0 {
-		r.violate(s, "events", nil, "the event %s of %s names nodes that never had to do with it: %q", e.Verb, v.handle, e.Message)
+		r.violate(s, "events", nil, "the event %s of %s names nodes that never had to do with it: %q", n.reason, v.handle, n.message)
 	}
 }
 
 // aboutVolume finds the volume that a recorded event is about: by the object, or by a word of the message.
-func (s *state) aboutVolume(e *trace.Event) *volume {
-	for _, w := range wordsOf(e.Message) {
+func (s *state) aboutVolume(n note) *volume {
+	for _, w := range wordsOf(n.message) {
 		if v := s.volumes[w]; v != nil {
 			return v
 		}
 	}
 	for _, v := range s.order {
-		if v.pv.name == e.Name || "claim-"+v.handle == e.Name {
+		if v.pv.name == n.object || "claim-"+v.handle == n.object {
 			return v
 		}
 	}

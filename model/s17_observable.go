@@ -15,7 +15,14 @@ import (
 type observable struct {
 	ruling
 	books map[*proc]*book
-	spoke bool // the system shows metrics of these names at all
+	notes []note // events that the present step recorded
+	spoke bool   // the system shows metrics of these names at all
+}
+
+// note is a Kubernetes event that the system recorded.
+type note struct {
+	proc                    *proc
+	reason, object, message string
 }
 
 // book is what an incarnation should have counted.
@@ -72,7 +79,7 @@ func (r *observable) step(s *state, e *trace.Event) {
 		b := r.book(s.proc(e.Proc))
 		b.events[e.Verb]++
 		b.dirty = true
-		r.wording(s, s.proc(e.Proc), e)
+		r.notes = append(r.notes, note{s.proc(e.Proc), e.Verb, e.Name, e.Message})
 	case trace.Return:
 		if o := s.ops[e.Op]; o != nil && o.code != "OK" && acquires(o.verb) {
 			r.book(o.proc).refusals++
@@ -85,6 +92,10 @@ func (r *observable) step(s *state, e *trace.Event) {
 }
 
 func (r *observable) settle(s *state) {
+	for _, n := range r.notes {
+		r.wording(s, n) // now that all is believed that they tell of
+	}
+	r.notes = r.notes[:0]
 	for _, c := range s.changes {
 		if c.stamp {
 			continue
@@ -123,7 +134,7 @@ func (r *observable) removed(s *state, x removal) {
 		b.due[clearedTotal]++
 	case x.cause == becauseEvicted:
 		b.due[evictedTotal]++
-	case x.cause == becauseFinished || x.cause == becauseRebuilt:
+	case x.cause == becauseFinished || x.cause == becauseRebuilt || (x.cause == becauseOwn && !x.live):
 		// The end of what somebody began before, and whose result was unknown: it counts as what it was then.
 		for _, name := range []string{clearedTotal, evictedTotal, detachFull, detachPartial} {
 			b.slack[name]++

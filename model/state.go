@@ -140,14 +140,11 @@ func opNumber(actor string) int {
 // wall is the wall clock at the present moment, in nanoseconds since 1970.
 func (s *state) wall() int64 { return s.setup.Start + int64(s.now.at) + int64(s.skew) }
 
-// inFaults reports whether faults can still come: chaos and what is before it.
-func (s *state) inFaults() bool { return s.phase == "" || s.phase == "setup" || s.phase == "chaos" }
-
 // volume returns the volume with a handle, which is made when it is first spoken of.
 func (s *state) volume(handle string) *volume {
 	v := s.volumes[handle]
 	if v == nil {
-		v = &volume{handle: handle}
+		v = &volume{handle: handle, authors: make(map[uint64]int)}
 		s.volumes[handle] = v
 		s.order = append(s.order, v)
 	}
@@ -158,7 +155,7 @@ func (s *state) volume(handle string) *volume {
 func (s *state) proc(num int) *proc {
 	p := s.procs[num]
 	if p == nil {
-		p = newProc(num, s.now)
+		p = newProc(num)
 		s.procs[num] = p
 		s.alive = append(s.alive, p)
 	}
@@ -175,12 +172,13 @@ type volume struct {
 	deals   []*dealing // what callers asked for, by node
 	grants  []*grant   // W
 	flying  []*operation
-	before  document  // the record before its last change
-	touched moment    // when its objects at the API server last changed
-	dropped []dropped // instances that left its record lately
-	direct  bool      // a method of the Manager was called on it directly: caller and backend need not agree
-	detach  moment    // the last unpublish that returned OK
-	parted  bool      // there was one
+	authors map[uint64]int // the incarnation that put an instance on the record, by epoch
+	before  document       // the record before its last change
+	touched moment         // when its objects at the API server last changed
+	dropped []dropped      // instances that left its record lately
+	direct  bool           // a method of the Manager was called on it directly: caller and backend need not agree
+	detach  moment         // the last unpublish that returned OK
+	parted  bool           // there was one
 }
 
 // single reports whether one node at most may have the volume.

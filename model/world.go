@@ -55,10 +55,10 @@ func (s *state) takeWorld(e *trace.Event) {
 	case "grant":
 		g.open, g.epoch, g.when, g.uid = true, max(g.epoch, e.Epoch), s.now, s.currentUID(e.Node)
 		g.stray = false
-		if h, ok := v.pv.doc.find(e.Node, "", e.Epoch); ok && h.UID != "" {
+		if uid := v.meant(e.Node, e.Epoch); uid != "" {
 			// The node may have been replaced since the reservation. Under A-dead the successor is another machine.
-			g.stray = s.setup.NodeDead && h.UID != g.uid
-			g.uid = h.UID
+			g.stray = s.setup.NodeDead && uid != g.uid
+			g.uid = uid
 		}
 		g.late = e.Epoch == 0 && s.point.fault == "lateEffect"
 	case "revoke", "fence":
@@ -83,6 +83,20 @@ func (s *state) takeWorld(e *trace.Event) {
 	case "rest":
 		g.writing = false
 	}
+}
+
+// meant is the uid of the node that an epoch was reserved for, as the record says or said; empty if it is not known.
+func (v *volume) meant(node string, epoch uint64) string {
+	if epoch == 0 {
+		return ""
+	}
+	if h, ok := v.pv.doc.find(node, "", epoch); ok {
+		return h.UID
+	}
+	if d := v.droppedAs(&instance{node: node, epoch: epoch}); d != nil {
+		return d.UID
+	}
+	return ""
 }
 
 // released notes that an unpublish took a node's access. If a publish was called after it, the unpublish is a late duplicate,
