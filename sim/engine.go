@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,7 +32,7 @@ type engine struct {
 
 	steps    atomic.Int64 // for the watchdog
 	done     atomic.Bool  // the run came to its end
-	fault    any          // a panic of the harness itself
+	fault    string       // a panic of the harness itself, with its stack
 	src      choice.Source
 	loop     *sched.Loop
 	replayer *sched.Replayer
@@ -52,8 +53,12 @@ type engine struct {
 	revive   *sched.Point   // the start of the next incarnation, while there is none
 	outage   bool           // the API server is away
 	ending   bool           // the run is being torn down
-	crash    *panicked      // the system's panic, if it did
+	before   int            // goroutines of the process before there was a system
 
+	outageUntil time.Duration // the end of the outage that lasts longest
+
+	mu       sync.Mutex    // guards writer, checker and the next five: a run that stalls is looked at from outside
+	crash    *panicked     // the system's panic, if it did
 	events   []trace.Event // all of them, or the last ones
 	broken   bool          // a violation was seen, and the last events are frozen
 	idle     time.Duration // sum of idle gaps
@@ -68,7 +73,6 @@ func newEngine(build Builder, s *scenarios.Scenario, o options) *engine {
 
 // play is the whole run.
 func (e *engine) play() {
-	goroutines := runtime.NumGoroutine()
 	e.setup()
 	e.phase("chaos")
 	e.schedule(e.loop.Now(), e.scn.Spec.Timeline)
@@ -78,7 +82,7 @@ func (e *engine) play() {
 	e.runFor(e.bound() + convergeSlack)
 	e.drain()
 	e.quiesce()
-	e.teardown(goroutines)
+	e.teardown()
 }
 
 // convergeSlack lets a sidecar's longest backoff and two of its calls pass (SPEC.md section 5, L6).
@@ -117,6 +121,8 @@ func (e *engine) phase(name string) { e.loop.Emit(trace.Event{Kind: trace.Phase,
 
 // sink is where every event goes: trace, oracle, and the last events for the report.
 func (e *engine) sink(ev trace.Event) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.writer.Append(ev)
 	e.checker.Step(ev)
 	switch {
@@ -138,16 +144,20 @@ func (e *engine) settled() {
 	n := e.loop.Steps()
 	e.steps.Store(int64(n))
 	at := e.loop.Now()
+	e.mu.Lock()
 	if gap := at - e.lastStep; gap > idleGap {
 		e.idle += gap
 	}
 	e.lastStep = at
+	e.mu.Unlock()
 	if e.now != nil {
 		e.now.observe()
 	}
+	e.mu.Lock()
 	if !e.broken && e.checker.Violated() {
 		e.broken = true
 	}
+	e.mu.Unlock()
 	if e.opt.progress != nil && n%1024 == 0 {
 		e.opt.progress(n)
 	}
@@ -193,18 +203,26 @@ func (e *engine) result() *Result {
 		r.Diverged = e.replayer.Diverged()
 	}
 	r.Outcome = Outcome(r.Verdict.Outcome())
+	if e.crash != nil {
+		r.Message = e.crash.report()
+	}
 	switch {
 	case r.Outcome == Violated:
 	case e.crash != nil:
-		r.Outcome, r.Message = Crashed, e.crash.Error()+"\n"+string(e.crash.stack)
+		r.Outcome = Crashed
 	case e.out:
 		r.Outcome, r.Message = Inconclusive, "out of steps"
 	}
 	return r
 }
 
-// abnormal is the result of a run that did not come to its end.
+// abnormal is the result of a run that did not come to its end. Its goroutines may still run.
 func (e *engine) abnormal(outcome Outcome, message string) *Result {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.crash != nil { // what it left locked holds the rest up
+		outcome, message = Crashed, e.crash.report()+"\n\n"+message
+	}
 	r := &Result{Scenario: e.scn.Metadata.Name, Seed: e.opt.seed, Strategy: e.opt.strategy, Outcome: outcome, Message: message, Steps: int(e.steps.Load())}
 	if e.writer == nil { // not even set up
 		return r

@@ -39,6 +39,7 @@ type operation struct {
 	mode               string
 	ctx                *deadline
 	timer              *sched.Point
+	direct             bool // a method of the Manager, which leadership bounds and not the system itself
 	gaveUp             bool
 	// done is what the caller does with the result. It is not called when the caller has given up.
 	done func(err error)
@@ -118,7 +119,15 @@ func (in *incarnation) depose(away time.Duration) {
 	in.leadAt = in.engine.loop.Now() + away
 	in.engine.loop.Emit(trace.Event{Kind: trace.Process, Proc: in.proc.Num, Verb: "depose"})
 	in.lead.end(context.Canceled)
+	for _, op := range sortedOps(in.inflight) {
+		if op.direct && !op.gaveUp {
+			in.giveUp(op, context.Canceled)
+		}
+	}
 }
+
+// leads reports whether the process is leader.
+func (in *incarnation) leads() bool { return in.running && in.lead.Err() == nil }
 
 // crashNow kills the process. Nothing that it had begun takes effect any more; its callers see a broken connection.
 func (e *engine) crashNow(down time.Duration) {
@@ -136,10 +145,11 @@ func (e *engine) crashNow(down time.Duration) {
 		ctx.end(context.Canceled)
 	}
 	for _, op := range sortedOps(in.inflight) {
-		in.giveUp(op, context.Canceled)
-		if op.done != nil {
-			op.done(errConnection)
+		if op.gaveUp {
+			continue // its caller has been told, and may have called again since
 		}
+		in.giveUp(op, context.Canceled)
+		op.done(errConnection)
 	}
 	in.prober.end()
 	e.revive = &sched.Point{
@@ -156,22 +166,16 @@ func (e *engine) crashNow(down time.Duration) {
 }
 
 // start begins an operation of the system under test on a goroutine of its own; ev is the event of the step that does so.
-func (in *incarnation) start(ev *trace.Event, op *operation, timeout time.Duration, call func(ctx context.Context) error) {
+func (in *incarnation) start(ev *trace.Event, op *operation, call func(ctx context.Context) error) {
 	e := in.engine
 	e.ops++
 	op.num = e.ops
 	ev.Proc, ev.Op, ev.Verb, ev.Volume, ev.Node, ev.Mode = in.proc.Num, op.num, op.verb, op.volume, op.node, op.mode
 	actor := "op-" + itoa(op.num)
-	var until time.Time
-	if timeout > 0 {
-		until = time.Now().Add(timeout)
-	}
-	op.ctx = withDeadline(sched.WithActor(quiet(), actor), until)
+	op.ctx = withDeadline(sched.WithActor(quiet(), actor), time.Now().Add(callTimeout))
 	in.inflight[op.num] = op
-	if timeout > 0 {
-		op.timer = in.deadlinePoint(op, actor, timeout)
-		in.proc.Offer(op.timer)
-	}
+	op.timer = in.deadlinePoint(op, actor)
+	in.proc.Offer(op.timer)
 	go func() {
 		err := guard(func() error { return call(op.ctx) })
 		in.proc.Offer(in.returnPoint(op, actor, err))
@@ -182,9 +186,9 @@ func (in *incarnation) start(ev *trace.Event, op *operation, timeout time.Durati
 func quiet() context.Context { return klog.NewContext(context.Background(), logr.Discard()) }
 
 // deadlinePoint is the moment at which the caller gives up, and the handler's context ends with it, as gRPC does.
-func (in *incarnation) deadlinePoint(op *operation, actor string, timeout time.Duration) *sched.Point {
+func (in *incarnation) deadlinePoint(op *operation, actor string) *sched.Point {
 	return &sched.Point{
-		Kind: trace.Wake, Label: in.proc.Label(actor, "wake", "deadline", op.volume), Actor: actor, Ready: in.engine.loop.Now() + timeout,
+		Kind: trace.Wake, Label: in.proc.Label(actor, "wake", "deadline", op.volume), Actor: actor, Ready: in.engine.loop.Now() + callTimeout,
 		Fire: func(ev *trace.Event, _ fault.Decision) {
 			ev.Name, ev.Op = "deadline", op.num
 			in.giveUp(op, context.DeadlineExceeded)
@@ -196,7 +200,7 @@ func (in *incarnation) deadlinePoint(op *operation, actor string, timeout time.D
 func (in *incarnation) returnPoint(op *operation, actor string, err error) *sched.Point {
 	return &sched.Point{
 		Kind: trace.Return, Label: in.proc.Label(actor, "return", op.verb, op.volume), Actor: actor,
-		Site: &fault.Site{Proc: in.proc.Num, Actor: "sidecar", Verb: op.verb, Resource: "csi", Name: op.volume},
+		Site: &fault.Site{Proc: in.proc.Num, Actor: "sidecar", Verb: op.verb, Resource: fault.CSI, Name: op.volume},
 		Fire: func(ev *trace.Event, d fault.Decision) {
 			ev.Op, ev.Verb, ev.Volume, ev.Node, ev.Mode = op.num, op.verb, op.volume, op.node, op.mode
 			ev.Code, ev.Late = CodeOf(err), op.gaveUp
@@ -219,14 +223,34 @@ func (in *incarnation) returnPoint(op *operation, actor string, err error) *sche
 // giveUp is the caller leaving. The handler's context ends, the handler may run on.
 func (in *incarnation) giveUp(op *operation, err error) {
 	op.gaveUp = true
+	in.proc.Withdraw(op.timer)
 	op.ctx.end(err)
+}
+
+// aside calls something short of the system on a goroutine of its own, which the loop does not wait for: it may block, or panic.
+func (in *incarnation) aside(actor, name string, f func()) {
+	go func() {
+		err := guard(func() error { f(); return nil })
+		if err == nil {
+			return
+		}
+		in.proc.Offer(&sched.Point{
+			Kind: trace.Return, Label: in.proc.Label(actor, "return", name, ""), Actor: actor,
+			Fire: func(ev *trace.Event, _ fault.Decision) {
+				ev.Verb, ev.Code, ev.Message = name, CodeOf(err), err.Error()
+				in.engine.panicked(err)
+			},
+		})
+	}()
 }
 
 // panicked notes a panic of the system under test, which ends the run.
 func (e *engine) panicked(err error) bool {
 	p, ok := err.(*panicked)
 	if ok && e.crash == nil {
+		e.mu.Lock()
 		e.crash = p
+		e.mu.Unlock()
 		e.loop.Emit(trace.Event{Kind: trace.Probe, Name: "panic", Message: p.Error()})
 	}
 	return ok

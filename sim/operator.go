@@ -46,6 +46,7 @@ func (e *engine) act(ev *trace.Event, s scenarios.Step) {
 		e.deleteNode(ev.Node)
 	case s.SetReady != nil:
 		ev.Node = s.SetReady.Node
+		ev.State = map[bool]string{true: "ready", false: "notReady"}[s.SetReady.Ready]
 		e.setReady(ev.Node, s.SetReady.Ready)
 	case s.KillMachine != nil:
 		ev.Node = s.KillMachine.Node
@@ -88,28 +89,31 @@ func (e *engine) actOnSystem(ev *trace.Event, s scenarios.Step) {
 		in.burst(s.Lifecycle)
 	case s.Trigger != nil:
 		if n, ok := in.sys.(Nudger); ok {
-			for range max(1, s.Trigger.Times) {
-				n.Trigger()
-			}
 			ev.Proc, ev.Count = in.proc.Num, max(1, s.Trigger.Times)
+			in.aside("operator", "trigger", func() {
+				for range max(1, s.Trigger.Times) {
+					n.Trigger()
+				}
+			})
 		}
 	case s.Call != nil:
 		e.callDirectly(ev, *s.Call)
 	}
 }
 
-// callDirectly calls a method of the Manager, if the system offers that.
+// callDirectly calls a method of the Manager, if the system offers that. Nobody may do so outside leadership.
 func (e *engine) callDirectly(ev *trace.Event, c scenarios.Call) {
 	d, ok := e.now.sys.(Direct)
-	if !ok {
+	if !ok || !e.now.leads() {
+		ev.Code = "Unavailable"
 		return
 	}
 	call := DirectCall{Method: c.Method, Volume: c.Volume, Node: c.Node}
 	if c.Volume != "" {
 		call.Mode = e.volume(c.Volume).AccessMode
 	}
-	op := &operation{verb: verbOf(c.Method), volume: c.Volume, node: c.Node, mode: call.Mode, done: func(error) {}}
-	e.now.start(ev, op, callTimeout, func(ctx context.Context) error { return d.Call(ctx, call) })
+	op := &operation{verb: verbOf(c.Method), volume: c.Volume, node: c.Node, mode: call.Mode, direct: true, done: func(error) {}}
+	e.now.start(ev, op, func(ctx context.Context) error { return d.Call(ctx, call) })
 }
 
 // verbOf is a Go method's name as a verb of the trace: trackAttachment.
@@ -126,11 +130,16 @@ func (e *engine) beginOutage(o scenarios.Outage) {
 		effect = fault.Hang
 	}
 	now := e.loop.Now()
-	e.plan.Add(fault.Rule{On: fault.Predicate{API: true, From: now, Until: now + time.Duration(o.For)}, Effect: effect})
-	e.outage = true
+	until := now + time.Duration(o.For)
+	e.plan.Add(fault.Rule{On: fault.Predicate{API: true, From: now, Until: until}, Effect: effect})
+	e.outage, e.outageUntil = true, max(e.outageUntil, until)
 	e.server.SetAway(true)
 	e.trouble("outageBegin", "", time.Duration(o.For))
-	e.later(time.Duration(o.For), "outageEnd", e.endOutage)
+	e.later(time.Duration(o.For), "outageEnd", func(*trace.Event) {
+		if e.loop.Now() >= e.outageUntil { // else another one goes on
+			e.endOutage()
+		}
+	})
 }
 
 func (e *engine) endOutage() {
@@ -144,13 +153,13 @@ func (e *engine) endOutage() {
 func (e *engine) beginLag(l scenarios.Lag) {
 	e.server.SetLag(l.Resource, e.loop.Now()+time.Duration(l.For))
 	e.trouble("lagBegin", l.Resource, time.Duration(l.For))
-	e.later(time.Duration(l.For), "lagEnd", func() { e.trouble("lagEnd", l.Resource, 0) })
+	e.later(time.Duration(l.For), "lagEnd", func(*trace.Event) { e.trouble("lagEnd", l.Resource, 0) })
 }
 
 // later performs something of the operator's after a while.
-func (e *engine) later(d time.Duration, verb string, do func()) {
+func (e *engine) later(d time.Duration, verb string, do func(ev *trace.Event)) {
 	e.loop.Offer(&sched.Point{
 		Kind: trace.Op, Label: e.label("operator", verb, ""), Actor: "operator", Ready: e.loop.Now() + d,
-		Fire: func(ev *trace.Event, _ fault.Decision) { ev.Verb = verb; do() },
+		Fire: func(ev *trace.Event, _ fault.Decision) { ev.Verb = verb; do(ev) },
 	})
 }

@@ -10,16 +10,14 @@ import (
 type Option interface{ apply(*options) }
 
 type options struct {
-	seed       uint64
-	strategy   string
-	system     string
-	trace      io.Writer
-	maxSteps   int
-	keep       bool
-	recorded   []trace.Event
-	progress   func(steps int)
-	modules    map[string]string
-	standstill bool
+	seed     uint64
+	strategy string
+	system   string
+	trace    io.Writer
+	maxSteps int
+	keep     bool
+	recorded []trace.Event
+	progress func(steps int)
 }
 
 type optionFunc func(*options)

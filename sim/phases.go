@@ -33,9 +33,13 @@ func (e *engine) heal() {
 			e.backend.StartMachine(n.ID)
 		}
 	}
-	e.runUntil(downtimeMax, func() bool { return e.now != nil && e.now.running && e.now.lead.Err() == nil })
+	e.runUntil(downtimeMax, func() bool { return e.now != nil && e.now.leads() })
 	if e.now != nil && e.now.halted {
-		e.operator("start", func() { e.now.burst([]string{"start"}) })
+		e.operator("start", func() {
+			if e.now != nil {
+				e.now.burst([]string{"start"})
+			}
+		})
 	}
 	e.runUntil(downtimeMax, func() bool { return e.server.Undelivered() == 0 })
 	e.runFor(time.Second)
@@ -47,7 +51,7 @@ const downtimeMax = 10 * time.Minute
 // operator performs something of the operator's now, as a step of its own.
 func (e *engine) operator(verb string, do func()) {
 	done := false
-	e.later(0, verb, func() { do(); done = true })
+	e.later(0, verb, func(*trace.Event) { do(); done = true })
 	e.runUntil(time.Second, func() bool { return done })
 }
 
@@ -57,6 +61,7 @@ func (e *engine) drain() {
 		return
 	}
 	e.phase("drain")
+	e.revokeSome()
 	for _, x := range e.sortedEntries() {
 		x.again = false
 		x.remove()
@@ -64,6 +69,40 @@ func (e *engine) drain() {
 	e.runUntil(drainMax, func() bool { return len(e.entries) == 0 })
 	rec := e.scn.Spec.Reconciler
 	e.runFor(max(time.Duration(rec.GracePeriod), time.Duration(rec.Interval)) + e.bound())
+}
+
+// revokeSome unpublishes some volumes from every node at once, by an empty node id, as CSI allows; their wishes end after that.
+func (e *engine) revokeSome() {
+	waiting := 0
+	for _, v := range e.scn.Spec.Volumes {
+		if e.now == nil || !e.published(v.Name) || e.src.Choose("unpublish from all/"+v.Name, 3) > 0 {
+			continue
+		}
+		waiting++
+		e.later(0, "unpublishAll", func(ev *trace.Event) {
+			for _, n := range e.scn.Spec.Nodes {
+				e.rest(v.Name, n.Name)
+			}
+			in := e.now
+			if in == nil {
+				waiting--
+				return
+			}
+			op := &operation{verb: "unpublish", volume: v.Name, mode: v.AccessMode, done: func(error) { waiting-- }}
+			in.start(ev, op, func(ctx context.Context) error { return in.sys.Unpublish(ctx, v.Name, "") })
+		})
+	}
+	e.runUntil(2*callTimeout, func() bool { return waiting == 0 })
+}
+
+// published reports whether the sidecar has said of a node that it has the volume.
+func (e *engine) published(volume string) bool {
+	for _, x := range e.entries {
+		if x.volume == volume && x.attached {
+			return true
+		}
+	}
+	return false
 }
 
 // quiesce looks at what is left when nothing is wished any more.
@@ -76,7 +115,7 @@ func (e *engine) quiesce() {
 		return
 	}
 	if s, ok := e.now.sys.(Stats); ok {
-		sizes := s.Sizes()
+		sizes := e.now.sizes(s)
 		names := make([]string, 0, len(sizes))
 		for name := range sizes {
 			names = append(names, name)
@@ -88,8 +127,25 @@ func (e *engine) quiesce() {
 	}
 }
 
+// sizes asks for the sizes on a goroutine of its own, for the same reasons as a prober.
+func (in *incarnation) sizes(s Stats) (sizes map[string]int) {
+	answer := make(chan error, 1)
+	go func() {
+		answer <- guard(func() error { sizes = s.Sizes(); return nil })
+	}()
+	in.engine.loop.Settle()
+	select {
+	case err := <-answer:
+		in.engine.panicked(err)
+		return sizes
+	default:
+		in.engine.loop.Emit(trace.Event{Kind: trace.Probe, Proc: in.proc.Num, Name: "hang", Code: "Hang", Message: "a read of the sizes does not answer while everything is still"})
+		return nil
+	}
+}
+
 // teardown ends leadership, waits for Run's return, and counts the goroutines that are left over.
-func (e *engine) teardown(before int) {
+func (e *engine) teardown() {
 	if e.loop == nil {
 		return
 	}
@@ -115,7 +171,7 @@ func (e *engine) teardown(before int) {
 		in.prober.end()
 		e.loop.Settle()
 		if e.born == 1 && e.crash == nil && !e.out {
-			e.countGoroutines(before, in.running)
+			e.countGoroutines(in.running)
 		}
 		in.proc.Kill()
 	}
@@ -123,11 +179,11 @@ func (e *engine) teardown(before int) {
 	e.done.Store(true)
 }
 
-func (e *engine) countGoroutines(before int, running bool) {
-	left := runtime.NumGoroutine() - before
+func (e *engine) countGoroutines(running bool) {
+	left := runtime.NumGoroutine() - e.before
 	ev := trace.Event{Kind: trace.Probe, Proc: e.now.proc.Num, Name: "goroutines", Value: float64(max(0, left)), Code: "OK"}
 	if left > 0 || running {
-		ev.Code, ev.Message = "Left", stacks()
+		ev.Code, ev.Message = "Left", clip(stacks())
 	}
 	e.loop.Emit(ev)
 }

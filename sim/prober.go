@@ -16,7 +16,6 @@ type prober struct {
 	answer   chan reading
 	waiting  bool // a question is out
 	hung     bool // and that was told
-	version  uint64
 	belief   map[beliefKey]trace.Event
 	stamps   map[string]int64
 	counters map[string]float64
@@ -24,8 +23,8 @@ type prober struct {
 
 // reading is one answer of the system.
 type reading struct {
+	err       error // a panic of the system
 	changed   bool
-	version   uint64
 	instances []Instance
 	stamps    map[string]time.Time
 	counters  map[string]float64
@@ -39,7 +38,7 @@ type beliefKey struct {
 func newProber(in *incarnation) *prober {
 	p := &prober{
 		in: in, ask: make(chan struct{}, 1), answer: make(chan reading, 1), belief: make(map[beliefKey]trace.Event),
-		stamps: make(map[string]int64), counters: make(map[string]float64), version: ^uint64(0),
+		stamps: make(map[string]int64), counters: make(map[string]float64),
 	}
 	go p.serve()
 	return p
@@ -48,22 +47,28 @@ func newProber(in *incarnation) *prober {
 // end lets the prober's goroutine go.
 func (p *prober) end() { close(p.ask) }
 
-// serve answers until the prober ends. The last version is the goroutine's own.
+// serve answers until the prober ends.
 func (p *prober) serve() {
 	last := ^uint64(0)
 	for range p.ask {
-		r := reading{version: last}
-		if b, ok := p.in.sys.(Believer); ok {
-			if r.version = b.Version(); r.version == last {
-				p.answer <- r
-				continue
-			}
-			r.instances, r.stamps = b.Attachments()
-		}
-		r.changed, last = true, r.version
-		r.counters = p.in.registry.read()
+		var r reading
+		r.err = guard(func() error { r = p.read(&last); return nil })
 		p.answer <- r
 	}
+}
+
+// read asks the system, unless its version is still the last one.
+func (p *prober) read(last *uint64) (r reading) {
+	if b, ok := p.in.sys.(Believer); ok {
+		version := b.Version()
+		if version == *last {
+			return r
+		}
+		*last = version
+		r.instances, r.stamps = b.Attachments()
+	}
+	r.changed, r.counters = true, p.in.registry.read()
+	return r
 }
 
 // observe traces what changed since the last step.
@@ -85,6 +90,7 @@ func (in *incarnation) observe() {
 			p.hung = false
 			loop.Emit(trace.Event{Kind: trace.Probe, Proc: in.proc.Num, Name: "hang", Code: "OK"})
 		}
+		p.in.engine.panicked(r.err)
 		if r.changed {
 			p.compare(r)
 		}
@@ -139,7 +145,7 @@ func (p *prober) compare(r reading) {
 	}
 	slices.SortFunc(events, func(a, b trace.Event) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Volume, b.Volume), cmp.Compare(order(a), order(b)), cmp.Compare(a.Node, b.Node),
-			cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.Name, b.Name))
+			cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.UID, b.UID), cmp.Compare(a.Name, b.Name))
 	})
 	for _, ev := range events {
 		loop.Emit(ev)

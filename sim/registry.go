@@ -1,8 +1,12 @@
 package sim
 
 import (
+	"maps"
+	"math"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
@@ -12,6 +16,7 @@ import (
 // which is far more than a probe after a step needs; so it remembers the collectors and asks them itself.
 type registry struct {
 	*prometheus.Registry
+	mu         sync.Mutex // guards collectors: a system may register what it likes when it likes
 	collectors []prometheus.Collector
 	names      map[prometheus.Metric]string // with labels, as read tells them
 	out        chan prometheus.Metric
@@ -28,7 +33,9 @@ func newRegistry() *registry {
 func (m *registry) Register(c prometheus.Collector) error {
 	err := m.Registry.Register(c)
 	if err == nil {
+		m.mu.Lock()
 		m.collectors = append(m.collectors, c)
+		m.mu.Unlock()
 	}
 	return err
 }
@@ -44,18 +51,22 @@ func (m *registry) MustRegister(collectors ...prometheus.Collector) {
 
 // Unregister implements prometheus.Registerer.
 func (m *registry) Unregister(c prometheus.Collector) bool {
-	for i, other := range m.collectors {
-		if other == c {
-			m.collectors = append(m.collectors[:i:i], m.collectors[i+1:]...)
-		}
+	m.mu.Lock()
+	if i := slices.Index(m.collectors, c); i >= 0 {
+		m.collectors = slices.Concat(m.collectors[:i], m.collectors[i+1:]) // a copy: read may be at work on the old one
 	}
+	m.mu.Unlock()
 	return m.Registry.Unregister(c)
 }
 
-// read returns every counter and gauge, and of histograms the number of observations, by name with sorted labels.
+// read returns every counter and gauge, and of histograms the number of observations, by name with sorted labels. What
+// is no number has no value either: JSON cannot tell it.
 func (m *registry) read() map[string]float64 {
 	values := make(map[string]float64, len(m.names))
-	for _, c := range m.collectors {
+	m.mu.Lock()
+	collectors := m.collectors
+	m.mu.Unlock()
+	for _, c := range collectors {
 		c.Collect(m.out)
 		for len(m.out) > 0 {
 			metric := <-m.out
@@ -74,6 +85,7 @@ func (m *registry) read() map[string]float64 {
 			}
 		}
 	}
+	maps.DeleteFunc(values, func(_ string, v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
 	return values
 }
 

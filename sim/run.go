@@ -3,7 +3,9 @@ package sim
 import (
 	"fmt"
 	"math/rand"
+	"os"
 	"runtime"
+	"runtime/debug"
 	"testing"
 	"testing/synctest"
 
@@ -21,8 +23,7 @@ func Run(t *testing.T, build Builder, s *scenarios.Scenario, opts ...Option) *Re
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	defer silence()()
-	// client-go draws jitter from the global source; go.mod's godebug setting randseednop=0 makes this call count.
-	rand.Seed(int64(o.seed)) //nolint:staticcheck
+	seedGlobalRand(o.seed)
 	e := newEngine(build, s.Defaults(), o)
 	w := watch(&e.steps)
 	finished := make(chan any, 1)
@@ -30,14 +31,18 @@ func Run(t *testing.T, build Builder, s *scenarios.Scenario, opts ...Option) *Re
 		defer func() { finished <- recover() }()
 		synctest.Test(t, func(*testing.T) {
 			// A panic that leaves the bubble's first goroutine ends the process.
-			defer func() { e.fault = recover() }()
+			defer func() {
+				if v := recover(); v != nil {
+					e.fault = fmt.Sprintf("step %d: %v\n%s", e.steps.Load(), v, debug.Stack())
+				}
+			}()
 			e.play()
 		})
 	}()
 	select {
 	case p := <-finished:
 		w.end()
-		if e.fault != nil {
+		if e.fault != "" {
 			panic(e.fault) // the harness's own
 		}
 		if p != nil && !e.done.Load() {
@@ -47,6 +52,19 @@ func Run(t *testing.T, build Builder, s *scenarios.Scenario, opts ...Option) *Re
 		return e.result()
 	case stacks := <-w.stalled:
 		return e.abnormal(Stalled, stacks)
+	}
+}
+
+// seedGlobalRand seeds math/rand's global source, from which client-go draws jitter. Since Go 1.24 that does nothing unless a
+// setting of the main module says so, and the main module may be that of a driver with tests of its own.
+func seedGlobalRand(seed uint64) {
+	was, had := os.LookupEnv("GODEBUG")
+	os.Setenv("GODEBUG", was+",randseednop=0")
+	rand.Seed(int64(seed)) //nolint:staticcheck
+	if had {
+		os.Setenv("GODEBUG", was)
+	} else {
+		os.Unsetenv("GODEBUG")
 	}
 }
 

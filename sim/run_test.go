@@ -153,6 +153,9 @@ func TestADeadlockOfTheSystemIsAStall(t *testing.T) {
 	}), s)
 	require.Contains(t, []sim.Outcome{sim.Stalled, sim.Violated}, r.Outcome)
 	require.Contains(t, r.Message, "sync.(*Mutex).Lock")
+	first, _, _ := strings.Cut(r.Message, "\n")
+	require.Contains(t, first, "time cannot pass")
+	require.Contains(t, first, "sim_test.TestADeadlockOfTheSystemIsAStall", "it names who waits")
 }
 
 func TestAGoroutineThatIsLeftOverIsFound(t *testing.T) {

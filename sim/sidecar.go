@@ -90,7 +90,7 @@ func (x *entry) remove() {
 	}
 	x.wished, x.failures = false, 0
 	x.engine.rest(x.volume, x.node)
-	must(cluster.Delete[*storagev1.VolumeAttachment](x.engine.server, x.name))
+	mustOrGone(cluster.Delete[*storagev1.VolumeAttachment](x.engine.server, x.name))
 	x.plan()
 }
 
@@ -138,7 +138,7 @@ func (x *entry) call(ev *trace.Event, verb string) {
 	op.done = func(err error) { x.returned(verb, err) }
 	id := e.nodeID(x.node)
 	if verb == "unpublish" {
-		in.start(ev, op, callTimeout, func(ctx context.Context) error { return in.sys.Unpublish(ctx, x.volume, id) })
+		in.start(ev, op, func(ctx context.Context) error { return in.sys.Unpublish(ctx, x.volume, id) })
 		return
 	}
 	x.owed = true
@@ -146,7 +146,7 @@ func (x *entry) call(ev *trace.Event, verb string) {
 	if d := e.volume(x.volume).MigrationTimeout; d > 0 {
 		request.Context["migrationTimeoutSeconds"] = strconv.Itoa(int(time.Duration(d) / time.Second))
 	}
-	in.start(ev, op, callTimeout, func(ctx context.Context) error { return in.sys.Publish(ctx, request) })
+	in.start(ev, op, func(ctx context.Context) error { return in.sys.Publish(ctx, request) })
 }
 
 // uncertainCodes are the outcomes after which a publish may have been done all the same.
@@ -197,7 +197,9 @@ func (x *entry) settle(verb string) {
 
 func (x *entry) setAttached() {
 	va, err := cluster.Get[*storagev1.VolumeAttachment](x.engine.server, x.name)
-	must(err)
+	if gone := mustOrGone(err); gone {
+		return
+	}
 	va.Status.Attached = true
 	_, err = cluster.UpdateStatus(x.engine.server, va)
 	must(err)
@@ -205,10 +207,11 @@ func (x *entry) setAttached() {
 
 func (x *entry) forget() {
 	va, err := cluster.Get[*storagev1.VolumeAttachment](x.engine.server, x.name)
-	must(err)
-	va.Finalizers = nil
-	_, err = cluster.Update(x.engine.server, va)
-	must(err)
+	if gone := mustOrGone(err); !gone {
+		va.Finalizers = nil
+		_, err = cluster.Update(x.engine.server, va)
+		must(err)
+	}
 	delete(x.engine.entries, x.name)
 	if x.again {
 		x.engine.wish(scenarios.Attachment{Volume: x.volume, Node: x.node, Name: x.name})

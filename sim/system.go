@@ -20,7 +20,8 @@ type System interface {
 	Publish(ctx context.Context, r PublishRequest) error
 	// Unpublish ends that. An empty node means every node.
 	Unpublish(ctx context.Context, volume, nodeID string) error
-	// Run is called when the process becomes leader, and must return soon after ctx ends, which is when leadership ends.
+	// Run is called when the process becomes leader, and must return soon after ctx ends, which is when leadership ends. It is
+	// called again when the process leads again. A Run that returns before ctx ends ends its process.
 	Run(ctx context.Context) error
 }
 
@@ -32,7 +33,8 @@ type PublishRequest struct {
 	Context map[string]string
 }
 
-// Builder makes the system anew for each incarnation of its process.
+// Builder makes the system anew for each incarnation of its process. It must not wait for anything, so it must not call the
+// client or the backend: what does belongs into Run.
 type Builder func(Env) (System, error)
 
 // Env is the world as one incarnation of the system sees it.

@@ -28,33 +28,39 @@ const (
 // tests in parallel with it: see Run.
 func Test(t *testing.T, build Builder, s *scenarios.Scenario, opts ...Option) {
 	t.Helper()
-	each(t, func(t *testing.T, seed uint64) { judge(t, build, s, seed, opts) })
+	each(t, func(t *testing.T, seed uint64) Outcome { return judge(t, build, s, seed, opts) })
 }
 
 // TestChaos is Test with another chaos scenario for each seed.
 func TestChaos(t *testing.T, build Builder, opts ...Option) {
 	t.Helper()
-	each(t, func(t *testing.T, seed uint64) { judge(t, build, scenarios.Chaos(choice.Seeded(seed)), seed, opts) })
+	each(t, func(t *testing.T, seed uint64) Outcome {
+		return judge(t, build, scenarios.Chaos(choice.Seeded(seed)), seed, opts)
+	})
 }
 
-func each(t *testing.T, run func(t *testing.T, seed uint64)) {
+func each(t *testing.T, run func(t *testing.T, seed uint64) Outcome) {
 	t.Helper()
 	from, to, err := seedsOf(os.Getenv("HOLDFAST_SEED"), os.Getenv("HOLDFAST_SEEDS"), testing.Short())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for seed := from; seed <= to; seed++ {
-		t.Run(fmt.Sprintf("seed=%#x", seed), func(t *testing.T) { run(t, seed) })
+		var outcome Outcome
+		t.Run(fmt.Sprintf("seed=%#x", seed), func(t *testing.T) { outcome = run(t, seed) })
+		if outcome == Stalled { // what stalled is still there, and no later run would ever be still
+			t.Fatalf("seed %#x stalled, no further seed is run", seed)
+		}
 	}
 }
 
-func judge(t *testing.T, build Builder, s *scenarios.Scenario, seed uint64, opts []Option) {
+func judge(t *testing.T, build Builder, s *scenarios.Scenario, seed uint64, opts []Option) Outcome {
 	t.Helper()
 	var recorded bytes.Buffer
-	r := Run(t, build, s, append(opts, Seed(seed), TraceTo(&recorded))...)
+	r := Run(t, build, s, append([]Option{SystemName("go test: " + t.Name())}, append(opts, Seed(seed), TraceTo(&recorded))...)...)
 	t.Attr("seed", fmt.Sprintf("%#x", seed))
 	if r.Outcome == Held {
-		return
+		return r.Outcome
 	}
 	out := report.Run{
 		Scenario: r.Scenario, Seed: r.Seed, Strategy: r.Strategy, Outcome: r.Outcome, Verdict: r.Verdict, Message: r.Message,
@@ -70,6 +76,7 @@ func judge(t *testing.T, build Builder, s *scenarios.Scenario, seed uint64, opts
 	var text bytes.Buffer
 	_ = report.Failure(&text, out) // a bytes.Buffer takes everything
 	t.Errorf("\n%s  trace:    %s (kept with go test -artifacts)", text.String(), out.Trace)
+	return r.Outcome
 }
 
 // pattern is what -run takes to select the test that a subtest belongs to.

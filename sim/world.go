@@ -1,11 +1,14 @@
 package sim
 
 import (
+	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/holdfast-sim/holdfast/model"
@@ -35,6 +38,8 @@ func (e *engine) setup() {
 		Crash:      func(int) { e.crashNow(e.downtime()) },
 		LatencyMin: time.Duration(spec.Latency.Min), LatencyMax: time.Duration(spec.Latency.Max),
 	})
+	e.loop.Settle() // what an earlier run left behind has ended now, or never will
+	e.before = runtime.NumGoroutine()
 	e.wall = clock.NewWall(e.loop, wallStart)
 	for _, n := range spec.Nodes {
 		e.nodes[n.Name] = &machine{Node: n}
@@ -45,7 +50,9 @@ func (e *engine) setup() {
 	must(err)
 	e.offers = offersOf(first.sys, spec.Backend.Fence)
 	h := e.header()
+	e.mu.Lock()
 	e.writer, e.checker = trace.NewWriter(e.opt.trace, h), model.New(h)
+	e.mu.Unlock()
 	e.phase("setup")
 	for _, v := range spec.Volumes {
 		e.addVolume(v)
@@ -65,7 +72,7 @@ func (e *engine) downtime() time.Duration {
 }
 
 func (e *engine) addVolume(v scenarios.Volume) {
-	claim := "claim-" + v.Name
+	claim := "claim-" + strings.TrimPrefix(v.PV, "pv-") // a handle may be any text, a PersistentVolume's name is one for Kubernetes
 	mode := corev1.PersistentVolumeAccessMode(v.AccessMode)
 	create(e.server, &corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: claim},
@@ -111,8 +118,8 @@ func (e *engine) deleteNode(name string) {
 		e.killMachine(name)
 		e.backend.DropGrants(m.ID)
 	}
-	must(cluster.Delete[*corev1.Node](e.server, name))
-	must(cluster.Delete[*storagev1.CSINode](e.server, name))
+	mustOrGone(cluster.Delete[*corev1.Node](e.server, name))
+	mustOrGone(cluster.Delete[*storagev1.CSINode](e.server, name))
 }
 
 // killMachine stops a machine: its workloads end with it.
@@ -136,7 +143,9 @@ func (e *engine) rest(volume, node string) { e.backend.Rest(volume, e.nodeID(nod
 func (e *engine) setReady(name string, is bool) {
 	if m := e.nodes[name]; m != nil && m.object {
 		node, err := cluster.Get[*corev1.Node](e.server, name)
-		must(err)
+		if gone := mustOrGone(err); gone {
+			return
+		}
 		node.Status = ready(is)
 		_, err = cluster.UpdateStatus(e.server, node)
 		must(err)
@@ -223,6 +232,15 @@ func rules(faults []scenarios.Fault) []fault.Rule {
 		out[i] = fault.Rule{On: on, Effect: f.Effect, For: time.Duration(f.For), Chance: f.Chance}
 	}
 	return out
+}
+
+// mustOrGone is must, but the system under test may have deleted the object: then it reports true.
+func mustOrGone(err error) (gone bool) {
+	if apierrors.IsNotFound(err) {
+		return true
+	}
+	must(err)
+	return false
 }
 
 // must panics on an error that only a fault of the harness can cause.

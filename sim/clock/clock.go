@@ -9,6 +9,7 @@
 package clock
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -76,8 +77,7 @@ func (c *Clock) NewTicker(d time.Duration) clock.Ticker {
 	if d <= 0 {
 		panic("clock: a ticker's period must be positive")
 	}
-	t := &ticker{timer{clock: c, c: make(chan time.Time, 1)}}
-	t.fired = func() { t.arm(d) }
+	t := &ticker{timer{clock: c, c: make(chan time.Time, 1), every: d}}
 	t.arm(d)
 	return t
 }
@@ -85,34 +85,60 @@ func (c *Clock) NewTicker(d time.Duration) clock.Ticker {
 type timer struct {
 	clock *Clock
 	c     chan time.Time
+	every time.Duration // the period of a ticker; 0 fires once
+
+	mu    sync.Mutex // guards the rest: a ticker arms itself on the loop's goroutine
 	point *sched.Point
-	fired func()
 }
 
 func (t *timer) C() <-chan time.Time { return t.c }
 
-func (t *timer) Stop() bool { return t.clock.proc.Withdraw(t.point) }
+// Stop, as in the standard library since Go 1.23, takes back a wake-up that nobody has seen yet: none is stale.
+func (t *timer) Stop() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.disarm()
+}
 
 func (t *timer) Reset(d time.Duration) bool {
-	active := t.Stop()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	active := t.disarm()
 	t.arm(d)
 	return active
 }
 
-// arm offers the wake-up. A full channel drops it, as the standard library's timers do.
+func (t *timer) disarm() bool {
+	active := t.clock.proc.Withdraw(t.point)
+	select {
+	case <-t.c:
+		active = true
+	default:
+	}
+	return active
+}
+
+// fire wakes the receiver. A full channel drops it, as the standard library's timers do.
+func (t *timer) fire() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	select {
+	case t.c <- t.clock.Now():
+	default:
+	}
+	if t.every > 0 {
+		t.arm(t.every)
+	}
+}
+
+// arm offers the wake-up.
 func (t *timer) arm(d time.Duration) {
 	d = max(d, 0)
 	t.point = &sched.Point{
 		Kind: trace.Wake, Label: t.clock.proc.Label("clock", "wake", "timer", d.String()), Actor: "clock", Ready: t.clock.Elapsed() + d,
 		Fire: func(e *trace.Event, _ fault.Decision) {
 			e.Name = d.String()
-			select {
-			case t.c <- t.clock.Now():
-			default:
-			}
-			if t.fired != nil {
-				t.fired()
-			}
+			t.fire()
 		},
 	}
 	t.clock.proc.Offer(t.point)

@@ -125,3 +125,24 @@ func TestADeadProcessSleepsForEver(t *testing.T) {
 		require.Empty(t, w.clock.After(0))
 	})
 }
+
+// As in the standard library since Go 1.23: after Stop and Reset nobody receives a wake-up from before.
+func TestNoWakeUpIsStale(t *testing.T) {
+	in(t, func(w *world) {
+		timer := w.clock.NewTimer(time.Minute)
+		w.run(time.Minute)
+		require.True(t, timer.Stop(), "it has fired, and nobody has seen it")
+		require.Empty(t, timer.C())
+		timer.Reset(time.Second)
+		w.run(time.Second)
+		require.True(t, timer.Reset(time.Second))
+		require.Empty(t, timer.C())
+		w.run(time.Second)
+		require.Equal(t, start.Add(time.Minute+2*time.Second), <-timer.C())
+		require.False(t, timer.Stop())
+		ticker := w.clock.NewTicker(time.Second)
+		w.run(time.Second)
+		ticker.Stop()
+		require.Empty(t, ticker.C())
+	})
+}

@@ -40,8 +40,11 @@ func Effects() []Effect {
 	return []Effect{Unreachable, Error, Throttled, Conflict, Timeout, LateEffect, Hang, ReplyLost, Latency, EmptyList, StaleRead, CrashBefore, CrashAfter}
 }
 
-// Backend is the resource of requests to the storage backend.
-const Backend = "backend"
+// Resources of sites that are not at the API server: requests to the storage backend, and calls of the system itself.
+const (
+	Backend = "backend"
+	CSI     = "csi"
+)
 
 // Site is one request about to take effect.
 type Site struct {
@@ -49,7 +52,7 @@ type Site struct {
 	Proc     int
 	Actor    string
 	Verb     string
-	Resource string // plural, lower case; "backend" for the storage backend
+	Resource string // plural, lower case; or Backend, or CSI
 	Name     string
 	At       time.Duration // virtual time
 }
@@ -57,7 +60,7 @@ type Site struct {
 // Predicate selects sites; an empty field selects all.
 type Predicate struct {
 	Verb, Resource, Name, Actor string
-	// API selects sites at the API server only, not at the storage backend.
+	// API selects sites at the API server only.
 	API bool
 	// Nth selects only the n-th site, from 1, that the rest of the predicate selects; 0 selects all.
 	Nth int
@@ -126,7 +129,7 @@ func (p *Plan) Decide(s Site) Decision {
 
 func (p Predicate) selects(s Site) bool {
 	return match(p.Verb, s.Verb) && match(p.Resource, s.Resource) && match(p.Name, s.Name) && match(p.Actor, s.Actor) &&
-		!(p.API && s.Resource == Backend) && s.At >= p.From && (p.Until == 0 || s.At < p.Until)
+		!(p.API && (s.Resource == Backend || s.Resource == CSI)) && s.At >= p.From && (p.Until == 0 || s.At < p.Until)
 }
 
 func match(want, got string) bool { return want == "" || want == got }

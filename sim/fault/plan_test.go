@@ -35,9 +35,10 @@ func TestPredicateSelects(t *testing.T) {
 	}
 }
 
-func TestAPISparesTheBackend(t *testing.T) {
+func TestAPISparesTheBackendAndTheSystem(t *testing.T) {
 	plan := fault.NewPlan(choice.Seeded(1), fault.Rule{On: fault.Predicate{API: true}, Effect: fault.Unreachable})
 	require.Equal(t, fault.None, plan.Decide(fault.Site{Verb: "grant", Resource: fault.Backend}).Effect)
+	require.Equal(t, fault.None, plan.Decide(fault.Site{Verb: "publish", Resource: fault.CSI}).Effect)
 	require.Equal(t, fault.Unreachable, plan.Decide(patch).Effect)
 }
 

@@ -59,7 +59,7 @@ func (p *Process) Call(ctx context.Context, r Request) (any, error) {
 	before, after := p.loop.latency(c.label)
 	c.offer(&Point{
 		Kind: trace.Call, Label: c.label, Actor: actor, Ready: p.loop.Now() + before,
-		Site: &fault.Site{Label: c.label, Proc: p.Num, Actor: actor, Verb: r.Verb, Resource: r.Resource, Name: r.Name},
+		Site: &fault.Site{Proc: p.Num, Actor: actor, Verb: r.Verb, Resource: r.Resource, Name: r.Name},
 		Fire: func(e *trace.Event, d fault.Decision) { c.fire(e, d, after) },
 	})
 	select {
@@ -70,6 +70,7 @@ func (p *Process) Call(ctx context.Context, r Request) (any, error) {
 	}
 	c.giveUp()
 	if p.Cut() {
+		p.bury()
 		return nil, ErrCut
 	}
 	return nil, ctx.Err()

@@ -194,7 +194,7 @@ func (l *Loop) Step() bool {
 func (l *Loop) fire(p *Point) {
 	var d fault.Decision
 	if p.Site != nil && l.cfg.Decide != nil {
-		p.Site.At = l.Now()
+		p.Site.Label, p.Site.At = p.Label, l.Now()
 		d = l.cfg.Decide(*p.Site)
 	}
 	e := trace.Event{Step: l.step, At: l.Now(), Kind: p.Kind, Label: p.Label, Proc: p.Proc, Actor: p.Actor}

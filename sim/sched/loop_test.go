@@ -78,7 +78,7 @@ func bubble(t *testing.T, f func()) {
 	synctest.Test(t, func(*testing.T) { f() })
 }
 
-// contend has actors that hold a mutex across calls and sleep in between, which synctest alone does not order.
+// contend has actors that call and sleep, and so all wake at one instant, which synctest alone does not order.
 func contend(w *world) {
 	var wg sync.WaitGroup
 	for i := range 4 {
@@ -274,6 +274,40 @@ func TestAKilledProcessIsSilent(t *testing.T) {
 		require.ErrorIs(t, after, sched.ErrCut)
 		require.True(t, w.proc.Cut())
 		require.Zero(t, w.count)
+	})
+}
+
+// A goroutine of a dead process that tries again without pause would never let the others be still.
+func TestADeadProcessDoesNotSpin(t *testing.T) {
+	done := false
+	require.Panics(t, func() { // at the end of the bubble, for the goroutine is still there
+		bubble(t, func() {
+			w := newWorld(1, nil)
+			w.proc.Kill()
+			go func() {
+				for {
+					_, _ = w.call(context.Background(), "x")
+				}
+			}()
+			w.run()
+			done = true
+		})
+	})
+	require.True(t, done)
+}
+
+// The plan is asked by the label that the trace shows, so that a replay finds the answer.
+func TestASiteHasTheLabelOfItsPoint(t *testing.T) {
+	bubble(t, func() {
+		w := newWorld(1, nil)
+		var sites []string
+		w.decide = func(s fault.Site) fault.Decision { sites = append(sites, s.Label); return fault.Decision{} }
+		for range 2 {
+			w.loop.Offer(&sched.Point{Kind: trace.Return, Label: "x", Site: &fault.Site{Verb: "publish"}, Fire: func(*trace.Event, fault.Decision) {}})
+		}
+		w.run()
+		require.ElementsMatch(t, []string{"x", "x~2"}, sites)
+		require.Equal(t, sites, []string{w.events[0].Label, w.events[1].Label})
 	})
 }
 

@@ -4,7 +4,7 @@
 // Points are data: a request that waits is held by the loop, and its effect runs on the loop's own goroutine, so that the
 // simulated servers need no locks and a caller that gave up leaves its request behind, as on a real network.
 //
-//	loop := sched.NewLoop(sched.Config{Strategy: sched.Random(src), Source: src, Plan: plan, Sink: w.Append})
+//	loop := sched.NewLoop(sched.Config{Strategy: sched.Random(src), Source: src, Decide: plan.Decide, Sink: w.Append})
 //	loop.Offer(&sched.Point{Kind: trace.Op, Label: "0/operator/deleteNode/node-1#1", Fire: func(e *trace.Event, _ fault.Decision) { ... }})
 //	for loop.Step() {
 //	}
@@ -28,7 +28,7 @@ type Point struct {
 	Ready time.Duration
 	// Held forbids the point for now if it returns true; nil never does. It is asked on the loop's goroutine.
 	Held func() bool
-	// Site, if not nil, is shown to the fault plan when the point is picked.
+	// Site, if not nil, is shown to the fault plan when the point is picked, with its Label and At filled in.
 	Site *fault.Site
 	// Fire makes it happen. It runs on the loop's goroutine, must not block, and fills in the event, which already has
 	// Step, At, Kind, Label, Proc and Actor. It may Offer further points.

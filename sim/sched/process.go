@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/holdfast-sim/holdfast/sim/fault"
 	"github.com/holdfast-sim/holdfast/sim/trace"
@@ -17,8 +18,9 @@ type Process struct {
 	// Num is the incarnation's number, from 1.
 	Num int
 
-	loop *Loop
-	cut  chan struct{}
+	loop  *Loop
+	cut   chan struct{}
+	after atomic.Int64 // calls that ended with ErrCut
 
 	mu       sync.Mutex
 	ordinals map[string]int
@@ -84,6 +86,17 @@ func (p *Process) Kill() {
 		p.loop.Withdraw(pt)
 	}
 	close(p.cut)
+}
+
+// afterMax is how many calls of a dead process end. That is room for goroutines to end by; one that goes on without end
+// tries again without pause, and would keep the run from ever being still.
+const afterMax = 10_000
+
+// bury keeps the caller for ever if too many calls were made after the process was cut.
+func (p *Process) bury() {
+	if p.after.Add(1) > afterMax {
+		select {}
+	}
 }
 
 // Cut reports whether the process was killed.

@@ -13,7 +13,7 @@ package trace
 
 import "time"
 
-// Kind says what sort of thing happened. The first six are points: each is one step that the scheduler chose. The others
+// Kind says what sort of thing happened. Seven of them are points: each is one step that the scheduler chose. The others
 // are observations, made in the step whose number they carry.
 type Kind string
 
@@ -53,7 +53,7 @@ func (k Kind) Point() bool {
 //
 //	op        Op Verb Volume Node Mode Actor            Verb: publish, unpublish, track..., start, stop, run, trigger, cancel, and the operator's deleteNode, createNode, ...
 //	return    Op Verb Volume Node Mode Code Message     Late: the caller had given up before
-//	call      ID Actor Verb Resource Name Node Volume Epoch Code Fault UID Version Reads
+//	call      ID Actor Verb Resource Name Node Volume Epoch Code Fault UID Version
 //	reply     ID Actor Verb Resource Name Node UID Code Fault Count Message
 //	deliver   Verb Resource Name UID Version            Verb: ADDED, MODIFIED, DELETED, ERROR
 //	wake      Name                                      what the timer was for, where it is known
