@@ -90,6 +90,9 @@ func (s *state) explain(c change) removal {
 		actor, op, wrote, r.decided, r.pass = d.actor, d.op, true, d.when, d.pass
 		if d.proc != c.proc.num {
 			r.cause = becauseSynced
+			if c.proc.hurt[c.volume.handle] { // its own removal, whose result it never learned, may have been first
+				r.cause = becauseFinished
+			}
 			return r
 		}
 	}

@@ -75,7 +75,7 @@ func (r *singleWriter) world(s *state, v *volume, e *trace.Event) {
 	if g := v.grantOf(e.Node); e.Verb == "grant" && g.stray {
 		r.lean("a grant of %s for the dead machine %s (uid %s) reached its successor at step %d", v.handle, e.Node, g.uid, s.now.step)
 	}
-	if e.Verb != "grant" || v.direct || !s.recorded(v) {
+	if e.Verb != "grant" || v.direct || !s.recorded(v) || s.down[e.Node] { // a machine that is off writes nothing; if it comes back it is seen to write
 		return
 	}
 	for _, g := range v.grants {
