@@ -31,6 +31,7 @@ func Chaos(src choice.Source, profile ...Profile) *Scenario {
 	setDefault(&p.StepsMin, 10)
 	setDefault(&p.StepsMax, max(40, p.StepsMin))
 	c := &chaos{src: src, profile: p, wishes: make(map[string][]string), scn: &Scenario{APIVersion: APIVersion, Kind: Kind, Metadata: Metadata{Name: p.Name}}}
+	c.calm = c.per("faults/none", 12)
 	c.world()
 	c.tell(c.between("steps", p.StepsMin, p.StepsMax))
 	c.faults()
@@ -55,6 +56,7 @@ type chaos struct {
 	tracked bool                // it may be attached
 	away    time.Duration       // the process is down or deposed until then
 	stopped bool                // the reconciler is stopped
+	calm    bool                // no fault at all
 	classes []class             // those that are switched on
 }
 
@@ -80,7 +82,7 @@ type class struct {
 
 // allClasses lists every class of operations, in a fixed order.
 func (c *chaos) allClasses() []class {
-	return slices.Concat(c.workload(), c.nodeClasses(), c.processClasses(), c.apiClasses())
+	return slices.Concat(c.workload(), c.nodeClasses(), c.processClasses(), c.apiClasses(), c.troubleClasses(), c.directClasses())
 }
 
 // tell adds about n steps.
@@ -171,6 +173,9 @@ func (c *chaos) between(label string, low, high int) int { return low + c.choose
 
 func pick[T any](c *chaos, label string, from ...T) T { return from[c.choose(label, len(from))] }
 
+// oddHandles are volume handles as drivers of the clouds give them: no name of anything in Kubernetes.
+var oddHandles = []string{"/subscriptions/Abc/disks/disk-1", "projects/p/zones/z/disks/disk-1", "arn:aws:ec2:eu:volume/vol#1"}
+
 // world draws the set-up.
 func (c *chaos) world() {
 	spec := &c.scn.Spec
@@ -189,7 +194,10 @@ func (c *chaos) world() {
 		}
 		spec.Volumes = append(spec.Volumes, v)
 	}
-	if c.per("direct", 4) {
+	if c.per("odd handle", 8) {
+		spec.Volumes[0].Name = pick(c, "handle", oddHandles...)
+	}
+	if c.per("direct", 2) {
 		c.direct = "direct"
 		spec.Volumes = append(spec.Volumes, Volume{Name: c.direct, AccessMode: pick(c, "direct mode", accessModes[0], accessModes[3], accessModes[3])})
 	}
@@ -201,8 +209,8 @@ func (c *chaos) world() {
 		dead := false
 		spec.Assume.NodeDead, spec.Backend.Fence = &dead, true // nothing else protects then
 	}
-	spec.Latency = c.latency("latency", 50*time.Millisecond, 20*time.Millisecond, 200*time.Millisecond, time.Second, 3*time.Second)
-	spec.Deliver = c.latency("deliver", 10*time.Millisecond, 50*time.Millisecond, 500*time.Millisecond, 2*time.Second)
+	spec.Latency = c.latency("latency", 50*time.Millisecond, 0, 20*time.Millisecond, 200*time.Millisecond, time.Second, 3*time.Second)
+	spec.Deliver = c.latency("deliver", 10*time.Millisecond, 0, 50*time.Millisecond, 500*time.Millisecond, 2*time.Second)
 	c.pace = c.between("pace", 1, 6)
 }
 

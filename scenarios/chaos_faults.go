@@ -52,7 +52,7 @@ func places() []place {
 // faults draws the rules of the plan: which effects this scenario knows at all, then up to twelve rules, each of an effect
 // and of a place where it can happen. Effects come first, so that the rare ones are as frequent as those that fit everywhere.
 func (c *chaos) faults() {
-	if c.per("faults/none", 12) {
+	if c.calm {
 		return
 	}
 	byEffect := make(map[fault.Effect][]place)

@@ -12,7 +12,7 @@ func (c *chaos) nodeClasses() []class {
 		{"replaceNode", 3, c.replaceNode},
 		{"createNode", 3, c.createSomeNode},
 		{"setReady", 2, c.flap},
-		{"killMachine", 2, c.killMachine},
+		{"killMachine", 3, c.killMachine},
 	}
 }
 

@@ -57,7 +57,11 @@ func (c *chaos) lifecycle() {
 		return
 	}
 	c.stopped = true
-	c.appoint(appointment{at: c.now + pick(c, "lifecycle/pause", time.Nanosecond, time.Second, c.millis("lifecycle/ms", 1, 40_000)), must: true, do: func() {
+	pause := pick(c, "lifecycle/pause", time.Nanosecond, time.Second, c.millis("lifecycle/ms", 1, 40_000))
+	if c.per("lifecycle/trigger", 2) { // nobody is there to hear it
+		c.after(pause/2, c.trigger)
+	}
+	c.appoint(appointment{at: c.now + pause, must: true, do: func() {
 		if c.stopped {
 			c.stopped = false
 			c.add(Step{Lifecycle: []string{"start"}})

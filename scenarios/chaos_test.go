@@ -194,3 +194,13 @@ func TestChaos_IsSmall(t *testing.T) {
 		require.LessOrEqual(t, time.Duration(s.Spec.Timeline[len(s.Spec.Timeline)-1].At), 50*time.Minute, "seed %d", seed)
 	}
 }
+
+func TestChaos_SomeHandlesAreOdd(t *testing.T) {
+	odd := 0
+	for seed := range uint64(chaosSeeds) {
+		if slices.Contains(oddHandles, Chaos(choice.Seeded(seed)).Spec.Volumes[0].Name) {
+			odd++
+		}
+	}
+	require.InDelta(t, chaosSeeds/8, odd, chaosSeeds/20)
+}

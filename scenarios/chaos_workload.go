@@ -135,10 +135,18 @@ func (c *chaos) publishSomewhere(volume string) string {
 		return ""
 	}
 	node := pick(c, "publish/node", free...)
+	c.publish(volume, node)
+	return node
+}
+
+// publish does nothing if the volume is published there already.
+func (c *chaos) publish(volume, node string) {
+	if slices.Contains(c.wishes[volume], node) {
+		return
+	}
 	c.mark()
 	c.add(Step{Publish: &Attachment{Volume: volume, Node: node}})
 	c.wishes[volume] = append(c.wishes[volume], node)
-	return node
 }
 
 // unpublish does nothing if the volume is not published there any more.

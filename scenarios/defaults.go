@@ -27,7 +27,7 @@ func (s *Scenario) Defaults() *Scenario {
 	}
 	spec.Volumes = slices.Clone(s.Spec.Volumes)
 	for i := range spec.Volumes {
-		setDefault(&spec.Volumes[i].PV, "pv-"+spec.Volumes[i].Name)
+		setDefault(&spec.Volumes[i].PV, pvName(spec.Volumes[i].Name))
 	}
 	setDefault(&spec.Reconciler.Interval, Duration(intervalDefault))
 	setDefault(&spec.Reconciler.GracePeriod, Duration(graceDefault))
@@ -61,6 +61,15 @@ func (s Step) defaults() Step {
 	return s
 }
 
+// pvName is the default name of a volume's PersistentVolume: "pv-" and the handle where that is a name, else a digest, for a
+// handle may be a path, a URL, or longer than any name.
+func pvName(volume string) string {
+	if name := "pv-" + volume; kubernetesName(name) {
+		return name
+	}
+	return "pv-" + digest(volume)
+}
+
 // attachmentName is the default name of a VolumeAttachment: readable where volume and node allow it, else a digest, as
 // Kubernetes itself does, for a volume handle may be any text. The dot keeps (a-b, c) and (a, b-c) apart.
 func attachmentName(volume, node string) string {
@@ -68,8 +77,12 @@ func attachmentName(volume, node string) string {
 	if kubernetesName(name) {
 		return name
 	}
-	sum := sha256.Sum256([]byte(volume + "\x00" + node))
-	return "va-" + hex.EncodeToString(sum[:16])
+	return "va-" + digest(volume+"\x00"+node)
+}
+
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:16])
 }
 
 func setDefault[T comparable](field *T, value T) {

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
@@ -48,6 +49,7 @@ func libraryNames() []string {
 	for i, path := range paths {
 		paths[i] = strings.TrimSuffix(strings.TrimPrefix(path, "library/"), ".yaml")
 	}
+	slices.Sort(paths) // with their ends they sort otherwise
 	return paths
 }
 

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,4 +32,13 @@ func TestLookup_Misspelt(t *testing.T) {
 	require.EqualError(t, err, `there is no scenario "node-same-nmae" in the library (did you mean "node-same-name"?)`)
 	_, err = Lookup("x")
 	require.ErrorContains(t, err, "hint: it has api-errors, api-outage-evicts-all,")
+}
+
+func TestLibrary_IsSortedByName(t *testing.T) {
+	var names []string
+	for _, s := range Library() {
+		names = append(names, s.Metadata.Name)
+	}
+	require.IsIncreasing(t, names)
+	require.Less(t, slices.Index(names, "node-deleted"), slices.Index(names, "node-deleted-within-grace"))
 }

@@ -75,7 +75,8 @@ type Node struct {
 	Later bool `json:"later,omitempty"`
 }
 
-// Volume is one volume. PV defaults to "pv-" and the name; the name is the volume handle.
+// Volume is one volume. Its name is the volume handle, which may be any text. PV defaults to "pv-" and the name, or to a
+// digest of it where that is no name.
 type Volume struct {
 	Name       string `json:"name"`
 	PV         string `json:"pv,omitempty"`

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"regexp"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -58,12 +59,12 @@ func readTree(text []byte) (*yaml.Node, Problems) {
 		return nil, Problems{{Line: 1, Column: 1, What: "the text is empty", Hint: "a scenario begins with apiVersion: " + APIVersion}}
 	}
 	if err != nil {
-		return nil, Problems{syntaxProblem(err)}
+		return nil, Problems{syntaxProblem(err, text)}
 	}
 	if err := dec.Decode(&second); err == nil {
 		return nil, Problems{{Line: second.Line, Column: second.Column, What: "a second document begins here; a file holds one scenario"}}
 	} else if !errors.Is(err, io.EOF) {
-		return nil, Problems{syntaxProblem(err)}
+		return nil, Problems{syntaxProblem(err, text)}
 	}
 	return doc.Content[0], nil
 }
@@ -88,7 +89,7 @@ func binaryJunk(text []byte) *Problem {
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
 
 // syntaxProblem takes the line out of an error of the YAML parser, which knows no columns.
-func syntaxProblem(err error) Problem {
+func syntaxProblem(err error, text []byte) Problem {
 	p := Problem{Line: 1, Column: 1, What: "not YAML: " + err.Error()}
 	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
 		p.What = "not YAML: " + m[2]
@@ -96,5 +97,21 @@ func syntaxProblem(err error) Problem {
 			p.Line = max(1, n)
 		}
 	}
+	if n := tabNear(text, p.Line); n > 0 {
+		p.Line, p.Hint = n, "YAML allows no tabs in its indentation; use spaces"
+	}
 	return p
+}
+
+// tabNear returns the first line of those around a syntax error that begins with a tab among its spaces, or 0: the parser
+// complains of other things then.
+func tabNear(text []byte, line int) int {
+	lines := bytes.Split(text, []byte("\n"))
+	for n := max(1, line-1); n <= min(line+1, len(lines)); n++ {
+		l := strings.TrimPrefix(strings.TrimLeft(string(lines[n-1]), " "), "- ")
+		if strings.HasPrefix(strings.TrimLeft(l, " "), "\t") {
+			return n
+		}
+	}
+	return 0
 }

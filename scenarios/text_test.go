@@ -248,7 +248,8 @@ func TestParse_Errors(t *testing.T) {
 		"mode":             {strings.Replace(header, "ReadWriteOnce", "RWO", 1), "x.yaml:6:41: accessMode is \"RWO\"\nhint: it is one of ReadWriteOnce, ReadWriteOncePod, ReadOnlyMany, ReadWriteMany"},
 		"two volumes":      {strings.Replace(header, "[{name", "[{name: vm-disk, accessMode: ReadWriteMany}, {name", 1), "x.yaml:6:64: there are two with the volume \"vm-disk\""},
 		"no nodes":         {strings.Replace(header, "nodes: 2", "nodes: 0", 1), `x.yaml:5:10: nodes is "0", where a number from 1 to 10000 or a list of names is wanted`},
-		"handle":           {strings.Replace(header, "name: vm-disk", "name: 'a/b'", 1), "x.yaml:6:20: volume \"a/b\" gives no name for its PersistentVolume\nhint: add pv: NAME, in lower-case letters, digits, dashes and dots"},
+		"tabs":             {strings.Replace(header, "  volumes", "\tvolumes", 1), "x.yaml:6:1: not YAML: found a tab character that violates indentation\nhint: YAML allows no tabs in its indentation; use spaces"},
+		"handle":           {strings.Replace(header, "name: vm-disk", "name: ''", 1), "x.yaml:6:20: a volume has no name"},
 		"expect":           {header + "  expect: [S21]\n", "x.yaml:7:12: \"S21\" is no invariant\nhint: invariants are S1 to S20 and L1 to L10"},
 		"latency range":    {header + "  latency: {min: 2s, max: 1s}\n", "x.yaml:7:18: min 2s is more than max 1s"},
 	} {
@@ -345,4 +346,24 @@ func TestDuration_String(t *testing.T) {
 		require.NoError(t, back.UnmarshalText([]byte(want)))
 		require.Equal(t, Duration(d), back)
 	}
+}
+
+func TestValidate_AnyHandleIsAVolume(t *testing.T) {
+	handles := []string{"/subscriptions/Abc/disks/d", "projects/p/zones/z/disks/d", "arn:aws:ec2:eu/vol#1", "UPPER", strings.Repeat("x", handleMax), "disk ü", "-"}
+	s := &Scenario{APIVersion: APIVersion, Kind: Kind, Metadata: Metadata{Name: "x"}, Spec: Spec{Nodes: numberedNodes(1)}}
+	for _, h := range append(handles, "vm-disk") {
+		s.Spec.Volumes = append(s.Spec.Volumes, Volume{Name: h, AccessMode: "ReadWriteOnce"})
+		s.Spec.Timeline = append(s.Spec.Timeline, Step{Publish: &Attachment{Volume: h, Node: "node-1"}})
+	}
+	require.NoError(t, s.Validate())
+	back, err := Parse("x.yaml", bytes.NewReader(Format(s)))
+	require.NoError(t, err)
+	require.Equal(t, s, back)
+	names := make(map[string]bool)
+	for _, v := range s.Defaults().Spec.Volumes {
+		require.True(t, kubernetesName(v.PV), v.PV)
+		require.False(t, names[v.PV], v.PV)
+		names[v.PV] = true
+	}
+	require.True(t, names["pv-vm-disk"], "a name that is one stays readable")
 }

@@ -100,12 +100,8 @@ func (v *validator) volumeList(volumes []Volume) {
 			continue
 		}
 		pv := vol.PV
-		setDefault(&pv, "pv-"+vol.Name)
-		if vol.PV == "" && !kubernetesName(pv) {
-			v.add(path+".name", fmt.Sprintf("volume %q gives no name for its PersistentVolume", vol.Name), "", "add pv: NAME, in lower-case letters, digits, dashes and dots")
-		} else {
-			v.name(path+".pv", pv)
-		}
+		setDefault(&pv, pvName(vol.Name))
+		v.name(path+".pv", pv)
 		v.once(path+".pv", "PersistentVolume", pv, pvs)
 		v.oneOf(path+".accessMode", vol.AccessMode, accessModes)
 		v.duration(path+".migrationTimeout", vol.MigrationTimeout)

@@ -19,6 +19,8 @@ type Account struct {
 	Attachments []*Attachment `json:"attachments"`
 	Outages     []Away        `json:"outages,omitempty"`  // of the API server
 	Restarts    []Away        `json:"restarts,omitempty"` // of the attacher
+	// Warning says that the run of this recording judges next to nothing; empty if it does not.
+	Warning string `json:"warning,omitempty"`
 	// Observed is what the recorded cluster itself did wrong. It is no verdict on the system under test.
 	Observed []string `json:"observed,omitempty"`
 	// Notes are assumptions that the import had to make.
@@ -86,7 +88,7 @@ func (b *builder) account() *Account {
 	for _, r := range b.restarts {
 		a.Restarts = append(a.Restarts, b.away(r))
 	}
-	a.Observed = b.observed()
+	a.Observed, a.Warning = b.observed(), b.warning()
 	return a
 }
 
@@ -169,8 +171,8 @@ func (b *builder) leftBehind() (found []string) {
 		}
 		for _, life := range b.facts.nodes[x.Node] {
 			if gone := b.at(life.until); !life.until.IsZero() && gone > *x.Attached && gone < b.upTo(x.Detached) {
-				found = append(found, fmt.Sprintf("%s stayed attached to %s for %s after that node (uid %s) was deleted at %s", x.Volume, x.Node,
-					round(b.upTo(x.Detached)-gone), life.uid, round(gone)))
+				found = append(found, fmt.Sprintf("%s stayed attached to %s for %s after that node%s was deleted at %s", x.Volume, x.Node,
+					round(b.upTo(x.Detached)-gone), life.known(), round(gone)))
 			}
 		}
 	}

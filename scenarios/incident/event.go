@@ -109,6 +109,7 @@ func (l *log) judge(e *event) (*record, verdict) {
 	}
 	change := slices.Contains(changes, e.Verb)
 	objects, ok := objectsOf(e)
+	l.mention(e, objects)
 	switch {
 	case !ok:
 		return nil, skipped("a body that cannot be read")

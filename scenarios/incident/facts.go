@@ -29,6 +29,14 @@ type nodeLife struct {
 	assumed     bool // nothing but the names in VolumeAttachments speaks for it
 }
 
+// known is the node's uid in brackets, if the log tells it.
+func (n *nodeLife) known() string {
+	if n.uid == "" {
+		return ""
+	}
+	return " (uid " + n.uid + ")"
+}
+
 type readyChange struct {
 	at    time.Time
 	ready bool
@@ -150,7 +158,7 @@ func (f *facts) learnAttachment(r *record, o object) bool {
 	if a == nil {
 		a = &attachment{name: o.meta.Name, uid: uid, from: r.at, before: r.verb != "create"}
 		if created := o.meta.CreationTimestamp.Time; a.before {
-			a.from = created
+			a.from = notAfter(created, r.at)
 		}
 		f.attachments = append(f.attachments, a)
 		f.byName[a.name] = append(f.byName[a.name], a)
@@ -165,7 +173,7 @@ func (f *facts) learnAttachment(r *record, o object) bool {
 	a.describe(o.attachment.Spec)
 	news = a.observe(r.at, o.attachment.Status) || news
 	if o.meta.DeletionTimestamp != nil {
-		asked := o.meta.DeletionTimestamp.Time // in whole seconds
+		asked := notAfter(o.meta.DeletionTimestamp.Time, r.at) // in whole seconds
 		if r.verb == "delete" {
 			asked = r.at
 		}
@@ -179,6 +187,14 @@ func (f *facts) learnAttachment(r *record, o object) bool {
 		f.attachers[r.user] = true
 	}
 	return news
+}
+
+// notAfter bounds a stamp that an object carries by the time at which it was seen: clocks differ.
+func notAfter(stamp, seen time.Time) time.Time {
+	if stamp.After(seen) {
+		return seen
+	}
+	return stamp
 }
 
 // attachmentLife returns the life of a VolumeAttachment name that a uid belongs to, or nil. An unknown uid is the last life's.

@@ -20,7 +20,7 @@ func (f *facts) learnNode(r *record, o object) (news bool) {
 		if r.verb == "create" {
 			life.from = r.at
 		} else if created := o.meta.CreationTimestamp.Time; !f.start.IsZero() && created.After(f.start) {
-			life.from = created
+			life.from = notAfter(created, r.at)
 			f.tally.note(fmt.Sprintf("the creation of node %s is not in the log; its creationTimestamp is taken", life.name))
 		}
 		f.addNode(life)

@@ -20,10 +20,13 @@ const (
 type log struct {
 	name    string
 	tally   *tally
-	records []*record       // what may say something, in order of time after sort
-	active  []span          // when each request was under way, by any component
-	watches []watchLine     // of all components
-	seen    map[string]bool // audit ids of changes, and of watches with their stages, for logs that were written twice
+	records []*record   // what may say something, in order of time after sort
+	active  []span      // when each request was under way, by any component
+	watches []watchLine // of all components
+	// mentions are the lines that name a VolumeAttachment and say nothing more.
+	mentions []mention
+	shape    shape           // what the text is instead of an event a line
+	seen     map[string]bool // audit ids of changes, and of watches with their stages, for logs that were written twice
 }
 
 // read takes in the whole file.
@@ -37,7 +40,7 @@ func (l *log) read(r io.Reader) error {
 	if bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		unzip, err := gzip.NewReader(in)
 		if err != nil {
-			return fmt.Errorf("read %s: gzip: %w", l.name, err)
+			return fmt.Errorf("read %s: gzip: %w", l.name, cutShort(err))
 		}
 		in = bufio.NewReaderSize(unzip, 1<<16)
 	}
@@ -52,14 +55,22 @@ func (l *log) read(r io.Reader) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil && l.tally.total == 0:
-			return fmt.Errorf("read %s: %w", l.name, err)
+			return fmt.Errorf("read %s: %w", l.name, cutShort(err))
 		case err != nil: // a file that was cut off, or damaged further on, still says what it says
-			l.tally.note(fmt.Sprintf("%s could be read up to line %d only: %v", l.name, l.tally.total, err))
+			l.tally.note(fmt.Sprintf("%s could be read up to line %d only: %v", l.name, l.tally.total, cutShort(err)))
 			return nil
 		case total > totalMax:
 			return fmt.Errorf("read %s: it is longer than %d GiB", l.name, totalMax>>30)
 		}
 	}
+}
+
+// cutShort says what an end amidst a gzip means.
+func cutShort(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("the gzip is cut short")
+	}
+	return err
 }
 
 // readLine returns a line without its end, and its whole size, which is more than lineMax if the rest was thrown away.
@@ -79,6 +90,10 @@ func readLine(in *bufio.Reader) (line []byte, size int, err error) {
 // line takes in one line, and counts it unless what it says depends on others.
 func (l *log) line(text []byte, size int) {
 	n := l.tally.next()
+	if n == 1 {
+		text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	}
+	l.shape.look(text)
 	switch {
 	case size > lineMax:
 		l.tally.count(n, skipped(fmt.Sprintf("longer than %d MiB", lineMax>>20)))
@@ -107,12 +122,13 @@ func (l *log) sort() {
 	slices.SortStableFunc(l.records, func(a, b *record) int { return a.at.Compare(b.at) })
 	slices.SortFunc(l.active, func(a, b span) int { return cmp.Or(a.from.Compare(b.from), a.until.Compare(b.until)) })
 	slices.SortStableFunc(l.watches, func(a, b watchLine) int { return a.at.Compare(b.at) })
+	slices.SortStableFunc(l.mentions, func(a, b mention) int { return a.at.Compare(b.at) })
 }
 
 // live notes that somebody did something, whatever it was.
 func (l *log) live(e *event) {
 	from, at := e.RequestReceivedTimestamp.Time, e.StageTimestamp.Time
-	if from.IsZero() || from.After(at) {
+	if from.IsZero() || from.After(at) || at.Sub(from) > strayMin {
 		from = at
 	}
 	if id := string(e.AuditID) + string(e.Stage); e.Verb == "watch" && !l.seen[id] {

@@ -37,6 +37,7 @@ func Import(name string, r io.Reader) (*Recording, error) {
 	if err := log.read(r); err != nil {
 		return nil, err
 	}
+	log.cutStrays()
 	log.sort()
 	f := newFacts(log)
 	for _, rec := range log.records {
@@ -47,7 +48,9 @@ func Import(name string, r io.Reader) (*Recording, error) {
 	}
 	f.resolve()
 	b := builder{facts: f, outages: log.outages(), restarts: log.restarts(f.attachers)}
-	rec := &Recording{Scenario: b.scenario(scenarioName(name)), Account: b.account()}
+	rec := &Recording{Scenario: b.scenario(scenarioName(name))}
+	b.named(log.mentions)
+	rec.Account = b.account()
 	if err := rec.Scenario.Validate(); err != nil {
 		return nil, fmt.Errorf("%s makes no valid scenario: %w", name, err)
 	}
@@ -64,7 +67,7 @@ func (l *log) nothing() error {
 	for _, r := range append(t.skippedReasons(), t.notNeededReasons()...) {
 		text += fmt.Sprintf("\n  %d: %s (first: %s:%d)", r.Count, r.Reason, l.name, r.FirstLine)
 	}
-	return fmt.Errorf("%s\nhint: changes of nodes, persistentvolumes and volumeattachments must be logged at level RequestResponse", text)
+	return fmt.Errorf("%s\nhint: %s", text, l.shape.hint())
 }
 
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)

@@ -15,6 +15,9 @@ import (
 func (a *Account) WriteText(w io.Writer) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s: %s of %s\n", a.File, scenarios.Duration(a.End.Sub(a.Start).Round(time.Millisecond)), a.Start.UTC().Format(time.RFC3339))
+	if a.Warning != "" {
+		fmt.Fprintf(&b, "warning: %s\n", a.Warning)
+	}
 	fmt.Fprintf(&b, "lines: %d = %d used + %d understood but not needed + %d skipped\n", a.Lines.Total, a.Lines.Used, sum(a.Lines.NotNeeded), sum(a.Lines.Skipped))
 	for _, r := range a.Lines.NotNeeded {
 		fmt.Fprintf(&b, "  not needed %5d  %s\n", r.Count, r.Reason)
