@@ -22,7 +22,7 @@ func again(src source, seed uint64, s *settings) string {
 	if s.system != defaultSystem {
 		words = append(words, "--system "+s.system)
 	}
-	if s.strategy != "random" {
+	if s.strategy != defaultStrategy {
 		words = append(words, "--strategy "+s.strategy)
 	}
 	return strings.Join(words, " ")

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -128,41 +125,6 @@ func plain(err error) error {
 		return p.Err
 	}
 	return err
-}
-
-// form is what a text turns out to be.
-type form int
-
-const (
-	scenarioText form = iota
-	recordingText
-	traceText
-)
-
-// peekMax is how much of a text is looked at to see what it is.
-const peekMax = 64 << 10
-
-// recognise looks at the beginning of a text, unzipped if need be, and returns what it is and a reader of all of it.
-func recognise(name string, r io.Reader) (form, io.Reader, error) {
-	b := bufio.NewReaderSize(r, peekMax)
-	if magic, _ := b.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		z, err := gzip.NewReader(b)
-		if err != nil {
-			return 0, nil, usage("", "%s:1:1: broken gzip: %w", name, err)
-		}
-		b = bufio.NewReaderSize(z, peekMax)
-	}
-	start, err := b.Peek(peekMax)
-	if err != nil && err != io.EOF && len(start) == 0 {
-		return 0, nil, fmt.Errorf("%s: %w", name, plain(err))
-	}
-	switch text := bytes.TrimLeft(start, " \t\r\n\ufeff"); {
-	case bytes.Contains(text, []byte("audit.k8s.io/")) && bytes.HasPrefix(text, []byte("{")):
-		return recordingText, b, nil
-	case bytes.HasPrefix(text, []byte(`{"format":`)):
-		return traceText, b, nil
-	}
-	return scenarioText, b, nil
 }
 
 // read reads a scenario or a recording.

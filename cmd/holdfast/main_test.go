@@ -195,6 +195,8 @@ func TestInterruptKeepsWhatIsDone(t *testing.T) {
 	require.Contains(t, strings.Join(last, "\n"), "of 100000 runs")
 }
 
+func flagName(flag string) string { return "--" + flag }
+
 func TestParseSpan(t *testing.T) {
 	for _, c := range []struct {
 		seed, seeds string
@@ -204,16 +206,16 @@ func TestParseSpan(t *testing.T) {
 		{"18446744073709551615", "", span{1<<64 - 1, 1<<64 - 1}}, {"", "1-200", span{1, 200}}, {"", "0x10-0x1f", span{16, 31}},
 		{"", "7", span{7, 7}}, {"", "1 - 3", span{1, 3}},
 	} {
-		got, given, err := parseSpan(c.seed, c.seeds)
+		got, given, err := parseSpan(c.seed, c.seeds, flagName)
 		require.NoError(t, err)
 		require.True(t, given)
 		require.Equal(t, c.want, got)
 	}
 	for _, bad := range [][2]string{{"x", ""}, {"-1", ""}, {"1.5", ""}, {"18446744073709551616", ""}, {"", "5-1"}, {"", "1-"}, {"", "-5"}, {"", "1-2-3"}, {"", "0-9999999999"}} {
-		_, _, err := parseSpan(bad[0], bad[1])
+		_, _, err := parseSpan(bad[0], bad[1], flagName)
 		require.Error(t, err, "%v", bad)
 	}
-	_, given, err := parseSpan("", "")
+	_, given, err := parseSpan("", "", flagName)
 	require.NoError(t, err)
 	require.False(t, given)
 }
@@ -275,4 +277,9 @@ func TestProgressOnTerminalRewritesOneLine(t *testing.T) {
 	p.end()
 	bar := "\r[============            ] 1 of 2 runs, 0 found, 0s"
 	require.Equal(t, bar+"\r"+strings.Repeat(" ", len(bar)-1)+"\rFAIL\n", out.String())
+}
+
+func TestSamenessOfNothingIsNotTheSame(t *testing.T) {
+	require.Equal(t, "for there was nothing to replay", sameness(report.Run{}, nil))
+	require.Equal(t, "for the harness failed", sameness(report.Run{Fault: true, Steps: 3}, nil))
 }

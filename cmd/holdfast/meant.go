@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // didYouMean ends an error about an unknown word with the known one that is nearest, if one is near.
 func didYouMean(word string, known []string, prefix string) string {
@@ -8,6 +11,12 @@ func didYouMean(word string, known []string, prefix string) string {
 	for _, k := range known {
 		if d := letters(word, k); d < distance {
 			best, distance = k, d
+		}
+	}
+	const partMin = 3 // the letters of a part by which a word is known
+	for _, k := range known {
+		if best == "" && len(word) >= partMin && strings.Contains(k, word) {
+			best = k
 		}
 	}
 	if best == "" {

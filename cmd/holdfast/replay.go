@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -51,10 +53,10 @@ func replay(c *cobra.Command, path string, s *settings) error {
 		return err
 	}
 	if s.system == "" {
+		if err := knownSystem(path, header, s.known); err != nil {
+			return err
+		}
 		s.system = header.System
-	}
-	if err := s.check(); err != nil {
-		return err
 	}
 	command, err := workerCommand()
 	if err != nil {
@@ -75,8 +77,41 @@ func replay(c *cobra.Command, path string, s *settings) error {
 		return &failure{code: exitHarness, err: err}
 	}
 	f.Run.Trace, f.Run.Replay = path, replayLine(path)
-	f.Run.Again = f.Run.Replay
+	f.Run.Again, f.Run.Strategy = f.Run.Replay, recordedStrategy(header)
 	return tellReplay(c, s, f.Run, recorded, time.Since(begun))
+}
+
+// knownSystem refuses a trace of a system that this program cannot build, and says how to repeat its run.
+func knownSystem(path string, h trace.Header, known catalog) error {
+	if known[h.System] != nil {
+		return nil
+	}
+	again := "--system NAME replays it on one of " + strings.Join(known.names(), ", ")
+	test, isTest := strings.CutPrefix(h.System, "go test")
+	if test = strings.TrimPrefix(test, ": "); isTest {
+		again = fmt.Sprintf("HOLDFAST_SEED=%#x go test -run %s in the package of that test repeats it", h.Seed, quoteArg(testPattern(test)))
+	}
+	if h.System == "" {
+		return usage(again, "%s:1:1: the trace does not say of which system it is", path)
+	}
+	return usage(again, "%s:1:1: the trace is of the system %q, which is not part of this program", path, h.System)
+}
+
+// testPattern is what go test -run takes to select a test; of an unknown one it selects all.
+func testPattern(test string) string {
+	if test == "" {
+		return "."
+	}
+	test, _, _ = strings.Cut(test, "/seed=")
+	return "^" + strings.ReplaceAll(test, "/", "$/^") + "$"
+}
+
+// recordedStrategy is the strategy that made the recorded run, in a word that --strategy takes.
+func recordedStrategy(h trace.Header) string {
+	if slices.Contains(strategies(), h.Strategy) {
+		return h.Strategy
+	}
+	return defaultStrategy
 }
 
 // readTrace reads a trace file.
@@ -130,6 +165,10 @@ func tellReplay(c *cobra.Command, s *settings, r report.Run, recorded []trace.Ev
 // sameness compares a replay with what was recorded.
 func sameness(r report.Run, recorded []trace.Event) string {
 	switch {
+	case r.Fault:
+		return "for the harness failed"
+	case r.Steps == 0:
+		return "for there was nothing to replay"
 	case r.Diverged != "":
 		return "but it left the recorded run at " + r.Diverged
 	case r.TraceHash == trace.Hash(recorded):

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -44,8 +45,10 @@ writer, nothing live is cleared, nothing stale stays.
 		SilenceUsage:  true,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		if wrong := new(pflag.InvalidValueError); errors.As(err, &wrong) {
+			return wrongValue("--"+wrong.GetFlag().Name, wrong.GetValue(), wrong.GetFlag())
+		}
 		return usage(c.CommandPath()+" --help lists the flags", "%w%s", err, meantFlag(c, err))
 	})
 	for _, g := range []struct{ id, title string }{
@@ -66,11 +69,16 @@ writer, nothing live is cleared, nothing stale stays.
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
 	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
 	for _, c := range root.Commands() {
-		if c.Name() == "completion" {
-			c.Example = "  source <(holdfast completion bash)\n  holdfast completion zsh > ~/.zfunc/_holdfast"
+		switch c.Name() {
+		case "completion":
+			strictShells(c)
+		case "help":
+			strictHelp(c)
 		}
 	}
+	addCompletion(root, known)
 	return root
 }
 
@@ -79,11 +87,7 @@ func knownVerb(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	meant := ""
-	if s := c.SuggestionsFor(args[0]); len(s) > 0 {
-		meant = fmt.Sprintf(" (did you mean %q?)", s[0])
-	}
-	return usage("holdfast --help lists the verbs", "there is no verb %q%s", args[0], meant)
+	return usage("holdfast --help lists the verbs", "there is no verb %q%s", args[0], didYouMean(args[0], verbNames(c), ""))
 }
 
 // meantFlag names the flag that a misspelt one stands for.

@@ -35,10 +35,15 @@ log of an API server, plain or .gz), a directory of such files, or - for stdin. 
 The report goes to stdout, progress to stderr. Each finding leaves a trace and a text in --out. Each flag can be set in the
 environment: HOLDFAST_SEEDS=1-500 is --seeds 1-500; a flag goes before a variable.
 
+go run turns every exit code but 0 into 1; for the codes below build the program, or install it.
+
 ` + exitCodes,
 		Example: "  holdfast run --seeds 1-2000 -o json\n  holdfast run node-deleted cluster.audit.log --seed 0x2a",
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := s.resolve(c); err != nil {
+				return err
+			}
+			if err := s.writable(); err != nil {
 				return err
 			}
 			chosen, err := choose(args, s, c.InOrStdin())
@@ -65,6 +70,9 @@ func search(c *cobra.Command, chosen selection, s *settings) error {
 	k := &collector{
 		settings: s, chosen: chosen, out: c.OutOrStdout(), errs: c.ErrOrStderr(), total: total,
 		findings: findings{dir: s.out}, progress: newProgress(c.ErrOrStderr(), total), text: s.output == "text",
+	}
+	for _, warning := range chosen.warnings() {
+		fmt.Fprintln(k.errs, "warning:", warning)
 	}
 	begun := time.Now()
 	err = campaign.Run(ctx, campaign.Config{
@@ -206,7 +214,7 @@ func (k *collector) code(interrupted bool) int {
 		return exitHarness
 	case k.summary.Findings() > 0:
 		return exitFound
-	case k.summary.Outcomes[report.Inconclusive] > 0:
+	case k.summary.Outcomes[report.Inconclusive] > 0, len(k.chosen.warnings()) > 0:
 		return exitIncomplete
 	case k.summary.Runs == 0:
 		return exitNothing

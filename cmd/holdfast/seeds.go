@@ -13,14 +13,14 @@ const seedsMax = 1_000_000_000
 
 func (s span) count() int { return int(s.to-s.from) + 1 }
 
-// parseSpan reads what --seed and --seeds say; of both empty it returns false.
-func parseSpan(seed, seeds string) (span, bool, error) {
+// parseSpan reads what --seed and --seeds say, or how else they are called; of both empty it returns false.
+func parseSpan(seed, seeds string, called func(flag string) string) (span, bool, error) {
 	const hint = "a seed is 42 or 0x2a, a range is 1-200"
 	switch {
 	case seed != "":
 		n, ok := parseSeed(seed)
 		if !ok {
-			return span{}, false, usage(hint, "--seed %q is not a seed", seed)
+			return span{}, false, usage(hint, "%s %q is not a seed", called("seed"), seed)
 		}
 		return span{n, n}, true, nil
 	case seeds != "":
@@ -32,11 +32,11 @@ func parseSpan(seed, seeds string) (span, bool, error) {
 		}
 		switch {
 		case !okFrom || !okTo:
-			return span{}, false, usage(hint, "--seeds %q is not a range of seeds", seeds)
+			return span{}, false, usage(hint, "%s %q is not a range of seeds", called("seeds"), seeds)
 		case to < from:
-			return span{}, false, usage("did you mean "+strings.TrimSpace(b)+"-"+strings.TrimSpace(a)+"?", "--seeds %s ends before it begins", seeds)
+			return span{}, false, usage("did you mean "+strings.TrimSpace(b)+"-"+strings.TrimSpace(a)+"?", "%s %s ends before it begins", called("seeds"), seeds)
 		case to-from >= seedsMax:
-			return span{}, false, usage("", "--seeds %s are more than %d", seeds, seedsMax)
+			return span{}, false, usage("", "%s %s are more than %d", called("seeds"), seeds, seedsMax)
 		}
 		return span{from, to}, true, nil
 	}

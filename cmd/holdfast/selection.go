@@ -27,7 +27,7 @@ type group struct {
 // choose makes the selection of a command line. Without arguments it is the library once and two hundred seeds of chaos, or
 // the chaos of the seeds that were asked for.
 func choose(args []string, s *settings, stdin io.Reader) (selection, error) {
-	seeds, given, err := parseSpan(s.seed, s.seeds)
+	seeds, given, err := parseSpan(s.seed, s.seeds, s.called)
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +95,16 @@ func (s selection) recordings() []source {
 	for _, g := range s {
 		if g.source.account != nil {
 			found = append(found, g.source)
+		}
+	}
+	return found
+}
+
+// warnings are what the accounts of recordings warn of: such a run judges next to nothing.
+func (s selection) warnings() (found []string) {
+	for _, src := range s.recordings() {
+		if w := src.account.Warning; w != "" {
+			found = append(found, src.arg+": "+w)
 		}
 	}
 	return found

@@ -28,8 +28,12 @@ type settings struct {
 	workers     int
 	failFast    bool
 	stall       time.Duration
-	effective   []string // name=value, and where it came from
+	effective   []string          // name=value, and where it came from
+	variables   map[string]string // of the flags whose values came from the environment
 }
+
+// defaultStrategy is what a run takes that is told nothing else.
+const defaultStrategy = "random"
 
 // flags adds the flags that run and replay share. Without a system of its own, replay takes the one of the trace.
 func (s *settings) flags(f *pflag.FlagSet, system string) {
@@ -43,7 +47,7 @@ func (s *settings) flags(f *pflag.FlagSet, system string) {
 func (s *settings) campaignFlags(f *pflag.FlagSet) {
 	f.StringVar(&s.seed, "seed", "", "one seed, decimal or 0x and hexadecimal")
 	f.StringVar(&s.seeds, "seeds", "", "seeds from A to B, both included: A-B")
-	f.StringVar(&s.strategy, "strategy", "random", "how the scheduler picks what happens next: "+strings.Join(strategies(), ", "))
+	f.StringVar(&s.strategy, "strategy", defaultStrategy, "how the scheduler picks what happens next: "+strings.Join(strategies(), ", "))
 	f.StringVar(&s.results, "results", string(report.ListFailed), "runs to list one by one: failed, all, none")
 	f.IntVar(&s.workers, "workers", runtime.NumCPU(), "worker processes")
 	f.BoolVar(&s.failFast, "fail-fast", false, "end with the first finding")
@@ -57,11 +61,15 @@ func (s *settings) resolve(c *cobra.Command) error {
 			return
 		}
 		from := ""
-		variable := "HOLDFAST_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		variable := variableOf(f.Name)
 		if value := os.Getenv(variable); value != "" && !f.Changed && !s.overruled(c, f.Name) {
 			if e := f.Value.Set(value); e != nil {
-				err = usage("", "%s=%q: %w", variable, value, e)
+				err = wrongValue(variable, value, f)
 			}
+			if s.variables == nil {
+				s.variables = make(map[string]string)
+			}
+			s.variables[f.Name] = variable
 			from = " (from " + variable + ")"
 		}
 		if f.Value.String() != "" {
@@ -71,7 +79,16 @@ func (s *settings) resolve(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	warnOfVariables(c)
 	return s.check()
+}
+
+// called is how a setting was given, for messages: as a flag or by its variable.
+func (s *settings) called(flag string) string {
+	if variable := s.variables[flag]; variable != "" {
+		return variable
+	}
+	return "--" + flag
 }
 
 // overruled reports whether a variable says something about seeds that a flag has already decided.
@@ -84,7 +101,7 @@ func (s *settings) check() error {
 		if value == "" || slices.Contains(allowed, value) {
 			return nil
 		}
-		return usage("it takes "+strings.Join(allowed, ", "), "--%s %q is unknown%s", flag, value, didYouMean(value, allowed, ""))
+		return usage("it takes "+strings.Join(allowed, ", "), "%s %q is unknown%s", s.called(flag), value, didYouMean(value, allowed, ""))
 	}
 	for _, err := range []error{
 		oneOf("output", s.output, "text", "json"),
@@ -98,14 +115,13 @@ func (s *settings) check() error {
 	}
 	switch {
 	case s.seed != "" && s.seeds != "":
-		return usage("", "--seed and --seeds exclude each other")
+		return usage("", "%s and %s exclude each other", s.called("seed"), s.called("seeds"))
 	case s.workers < 0:
-		return usage("", "--workers %d is negative", s.workers)
+		return usage("", "%s %d is negative", s.called("workers"), s.workers)
 	case s.stall < 0:
-		return usage("", "--stall %s is negative", s.stall)
-	}
-	if info, err := os.Stat(s.out); err == nil && !info.IsDir() {
-		return usage("", "--out %s is not a directory", s.out)
+		return usage("", "%s %s is negative", s.called("stall"), s.stall)
+	case s.out == "":
+		return usage("--out . is this directory", "%s is empty", s.called("out"))
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -90,7 +89,7 @@ func (w *runner) run(job campaign.Job, tape io.Writer) (run report.Run) {
 	}
 	if job.Replay != "" && err == nil {
 		var recorded []trace.Event
-		recorded, err = recordedEvents(job.Replay)
+		_, recorded, err = readTrace(job.Replay)
 		opts = append(opts, sim.Replay(recorded))
 	}
 	if err != nil {
@@ -114,13 +113,4 @@ func (w *runner) scenario(job campaign.Job) (*scenarios.Scenario, error) {
 		w.text, w.parsed = job.Source, s
 	}
 	return w.parsed, nil
-}
-
-func recordedEvents(path string) ([]trace.Event, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	_, events, err := trace.Read(path, bytes.NewReader(data))
-	return events, err
 }

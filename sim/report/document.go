@@ -118,7 +118,7 @@ func entry(r Run) Entry {
 		Message: r.Message, Diverged: r.Diverged, Tally: r.Tally,
 	}
 	for _, j := range r.Verdict.Violations() {
-		e.Violations = append(e.Violations, Violation{j.Invariant, j.Step, j.Message, j.Witnesses})
+		e.Violations = append(e.Violations, Violation{j.Invariant, j.Step, plain(j.Message), j.Witnesses})
 	}
 	for _, j := range r.Verdict.Results {
 		if j.Outcome == model.Inconclusive {

@@ -22,13 +22,15 @@ func Failure(w io.Writer, r Run) error {
 			fmt.Fprintf(b, "  and %d more: %s\n", len(vs)-2, names(vs[2:]))
 			break
 		}
-		fmt.Fprintf(b, "  %s %s: %s\n", v.Invariant, v.Title, clip(v.Message, 200))
+		fmt.Fprintf(b, "  %s %s: %s\n", v.Invariant, v.Title, clip(plain(v.Message), 200))
 	}
 	if r.Message != "" {
 		fmt.Fprintf(b, "  %s: %s\n", r.Outcome, clip(firstLine(r.Message), 200))
 	}
 	if r.Outcome == Inconclusive {
-		fmt.Fprintf(b, "  no answer for %s\n", strings.Join(open(r), ", "))
+		for _, line := range open(r) {
+			fmt.Fprintf(b, "  no answer for %s\n", line)
+		}
 	}
 	events(b, r.Story, first)
 	if r.Diverged != "" {
@@ -51,7 +53,7 @@ func Details(w io.Writer, r Run) error {
 	}
 	b := bufio.NewWriter(w)
 	for _, v := range r.Verdict.Violations() {
-		fmt.Fprintf(b, "\n%s %s, step %d, witnesses %v\n  %s\n", v.Invariant, v.Title, v.Step, v.Witnesses, v.Message)
+		fmt.Fprintf(b, "\n%s %s, step %d, witnesses %v\n  %s\n", v.Invariant, v.Title, v.Step, v.Witnesses, plain(v.Message))
 	}
 	if len(r.Last) > 0 {
 		fmt.Fprintf(b, "\nThe last %d events:\n", len(r.Last))
@@ -124,14 +126,32 @@ func names(js []model.Result) string {
 	return strings.Join(ns, ", ")
 }
 
-func open(r Run) []string {
-	var ns []string
+// open lists the invariants without an answer, those with one reason together, in the order of the first of each.
+func open(r Run) (lines []string) {
+	var reasons []string
+	byReason := make(map[string][]string)
 	for _, j := range r.Verdict.Results {
-		if j.Outcome == model.Inconclusive {
-			ns = append(ns, j.Invariant+" ("+j.Reason+")")
+		if j.Outcome != model.Inconclusive {
+			continue
 		}
+		if byReason[j.Reason] == nil {
+			reasons = append(reasons, j.Reason)
+		}
+		byReason[j.Reason] = append(byReason[j.Reason], j.Invariant)
 	}
-	return ns
+	for _, reason := range reasons {
+		line := strings.Join(byReason[reason], ", ")
+		if reason != "" {
+			line += ": " + reason
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// plain leaves out of a message the uid of an instance that never had one.
+func plain(message string) string {
+	return strings.NewReplacer(" (uid )", "", "(uid , ", "(").Replace(message)
 }
 
 func firstLine(s string) string {

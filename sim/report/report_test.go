@@ -275,3 +275,41 @@ func TestDetails(t *testing.T) {
 	require.Contains(t, b.String(), "The last 11 events:\n       1  0s")
 	require.Contains(t, b.String(), "goroutine 1 [running]:")
 }
+
+func TestOpenBlockGroupsByReason(t *testing.T) {
+	r := violatedRun()
+	r.Outcome, r.Replay = Inconclusive, ""
+	r.Verdict.Results = []model.Result{
+		{Invariant: "S1", Outcome: model.Held},
+		{Invariant: "L1", Outcome: model.Inconclusive, Reason: "out of steps"},
+		{Invariant: "L2", Outcome: model.Inconclusive, Reason: "a call still hangs"},
+		{Invariant: "L3", Outcome: model.Inconclusive, Reason: "out of steps"},
+	}
+	r.Tell(nil)
+	var b bytes.Buffer
+	require.NoError(t, Failure(&b, r))
+	require.Equal(t, `OPEN node-same-name seed=0x2a step=10 t=2m36s inconclusive
+  no answer for L1, L3: out of steps
+  no answer for L2: a call still hangs
+  again:    holdfast run node-same-name --seed 0x2a
+`, b.String())
+}
+
+func TestMessagesLeaveOutAnEmptyUID(t *testing.T) {
+	r := violatedRun()
+	r.Verdict.Results[1].Message = "cleared vm-disk on node-1 (uid , epoch 2), and node-2 (uid ) too, not (uid b)"
+	var b bytes.Buffer
+	require.NoError(t, Details(&b, r))
+	want := "cleared vm-disk on node-1 (epoch 2), and node-2 too, not (uid b)\n"
+	require.Equal(t, 2, strings.Count(b.String(), want))
+	var s Summary
+	s.Add(r)
+	require.Equal(t, strings.TrimSpace(want), NewDocument(&s, []Run{r}).Results[0].Violations[0].Message)
+}
+
+func TestSetReadySaysWhat(t *testing.T) {
+	for state, want := range map[string]string{"ready": "node-1 ready", "notReady": "node-1 not ready", "": "node-1"} {
+		_, object, _ := Words(trace.Event{Kind: trace.Op, Verb: "setReady", Node: "node-1", State: state})
+		require.Equal(t, want, object)
+	}
+}

@@ -58,11 +58,19 @@ func opWords(e trace.Event) (verb, object, note string) {
 	case "createNode", "deleteNode":
 		verb, object = strings.TrimSuffix(e.Verb, "Node"), e.Node
 	case "setReady":
-		object = e.Node + " " + e.State
+		object = strings.TrimSpace(e.Node + " " + readiness(e.State))
 	case "killMachine", "startMachine":
 		verb, object = strings.TrimSuffix(e.Verb, "Machine"), "machine of "+e.Node
 	}
 	return verb, object, join(uid(e), e.Message)
+}
+
+// readiness says a node's state in words.
+func readiness(state string) string {
+	if state == "notReady" {
+		return "not ready"
+	}
+	return state
 }
 
 func worldWords(e trace.Event) (verb, object, note string) {
