@@ -107,6 +107,15 @@ var pairs = []struct {
 		s.wait(graceful - time.Millisecond) // the read takes the rest
 		s.clear("vm", "n1")
 	}, edit{mark: "x", change: func(e *trace.Event) { e.At++ }}},
+	{"exactly grace is over", "S5", func(s *script) {
+		s.publish("vm", "n1")
+		s.deleteNode("n1")
+		s.uids["n1"] = ""
+		s.pass(func() { s.read("run", "n1"); s.count("grace_deferred_total", 1) })
+		s.wait(graceful)
+		s.clear("vm", "n1")
+		s.marks["x"] = s.marks["cleared"]
+	}, edit{mark: "x", add: &trace.Event{Kind: trace.Counter, Proc: 1, Name: "holdfast_grace_deferred_total", Value: 2}}},
 	{"hand-off", "S6", func(s *script) {
 		s.publish("vm", "n1")
 		s.unpublish("vm", "n1")

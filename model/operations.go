@@ -33,6 +33,7 @@ type read struct {
 	node, uid, code string
 	asked           moment // when the server answered
 	told            moment // when the answer was seen
+	missing         moment // the first answer of NotFound since one that found the node; zero if it was found
 }
 
 // failed reports that the answer says nothing about the node.
@@ -261,8 +262,14 @@ func findRead(all []read, node string) (read, bool) {
 
 // setRead keeps the last read of each node.
 func setRead(all []read, r read) []read {
+	if r.code == "NotFound" {
+		r.missing = r.told
+	}
 	for i := range all {
 		if all[i].node == r.node {
+			if was := all[i].missing; was.step > 0 && r.code != "OK" { // a failed read stops no clock
+				r.missing = was
+			}
 			all[i] = r
 			return all
 		}
