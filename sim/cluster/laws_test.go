@@ -147,7 +147,8 @@ func TestPatchShortCut(t *testing.T) {
 	table := s.tables["persistentvolumes"]
 	before, _ := table.find("", "pv-v")
 	frozen := before.DeepCopyObject()
-	taken := 0
+	_, ok := table.patchedMeta(before, []byte(`{"metadata":{"annotations":{"a":"2"}}}`))
+	require.True(t, ok, "the short cut is never taken")
 	value := rapid.OneOf(rapid.Just(any(nil)), rapid.Map(rapid.StringMatching("[a-c]?"), func(s string) any { return s }), rapid.Just(any(3)))
 	set := rapid.Map(rapid.MapOf(rapid.SampledFrom([]string{"a", "b", "c", "$patch"}), value), func(m map[string]any) any { return m })
 	rapid.Check(t, func(t *rapid.T) {
@@ -162,7 +163,6 @@ func TestPatchShortCut(t *testing.T) {
 		if !ok {
 			return
 		}
-		taken++
 		for _, form := range []types.PatchType{types.MergePatchType, types.StrategicMergePatchType} {
 			slow, err := table.patchedWhole(before, form, patch)
 			require.NoError(t, err, "%s", patch)
@@ -171,7 +171,6 @@ func TestPatchShortCut(t *testing.T) {
 		}
 		require.Equal(t, frozen, before)
 	})
-	require.Positive(t, taken)
 }
 
 // cut is what the dumb twin of the backend remembers of a revoke or fence.
