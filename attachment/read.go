@@ -42,7 +42,7 @@ func (c *cell) copy(volume string) Attachment {
 	return a
 }
 
-// Orphans returns the instances that a record names and no VolumeAttachment does: nobody will ask to unpublish them, so the
+// Orphans returns the uncertain instances that a record names and no VolumeAttachment does: nobody will ask to unpublish them, so the
 // controller does it itself (Begin, revoke, Remove), and tries again in each pass. Sorted by volume. While it is not known
 // which VolumeAttachments there are, there are no orphans.
 func (m *Manager) Orphans() []Instance {
@@ -58,7 +58,7 @@ func (m *Manager) Orphans() []Instance {
 	m.mu.RLock()
 	for volume, c := range m.cells {
 		for _, h := range c.holders {
-			if h.orphan && c.place != nil {
+			if h.orphan && h.state == Uncertain && c.place != nil {
 				found = append(found, candidate{c.place.name, h.instance(volume)})
 			}
 		}

@@ -188,7 +188,9 @@ func (m *Manager) assume(c *cell, r reading) {
 			c.epoch = m.nextEpoch(&cell{record: c.record})
 			h = holder{node: node, epoch: c.epoch, at: at}
 		}
-		h.state, h.loaded, h.orphan = state, false, false
+		// Its node may be gone, and with it the CSINode that says which id an unpublish would name: if the wish goes and the
+		// holder stays, nobody else will end it.
+		h.state, h.loaded, h.orphan = state, false, true
 		holders = append(holders, h)
 	}
 	slices.SortFunc(holders, byReservation)

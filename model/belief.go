@@ -151,6 +151,23 @@ func (s *state) renamed(gone int) bool {
 	return false
 }
 
+// settleCut explains what a crashing incarnation had taken off the record before its memory could show that.
+func (s *state) settleCut(p *proc) {
+	for _, v := range s.order {
+		m := p.mem[v.handle]
+		if m == nil {
+			continue
+		}
+		for _, i := range m.instances {
+			if d := v.droppedAs(i); d != nil && d.proc == p.num && d.when.step >= i.seen.step {
+				r := s.explain(change{proc: p, volume: v, memory: m, before: i, pass: p.pass})
+				s.removals = append(s.removals, r)
+				s.settleRemoval(r)
+			}
+		}
+	}
+}
+
 // settleRemoval carries a removal over to the other layers.
 func (s *state) settleRemoval(r removal) {
 	d := r.volume.deal(r.inst.node)

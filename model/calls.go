@@ -19,6 +19,33 @@ type call struct {
 	until          time.Duration // a fault delays it no longer than this
 }
 
+// lateCall is a request that takes effect after its caller was told of a timeout. What its actor knew when it sent it is what
+// it is judged by, however late it comes.
+type lateCall struct {
+	id    int
+	sent  moment
+	reads []read // the actor's last live reads of nodes by then
+	pass  pass
+}
+
+func (p *proc) lateCall(id int) *lateCall {
+	for _, l := range p.late {
+		if l.id == id {
+			return l
+		}
+	}
+	return nil
+}
+
+// sendLate notes such a request when it is sent.
+func (p *proc) sendLate(s *state, c *call) {
+	reads := p.reads
+	if o := s.ops[c.op]; o != nil {
+		reads = o.reads
+	}
+	p.late = append(p.late, &lateCall{id: c.id, sent: s.now, reads: append([]read(nil), reads...), pass: p.pass})
+}
+
 // hangMax is the longest time for which a connection without an answer is believed to be alive: client-go's own limit.
 const hangMax = 45 * time.Second
 
@@ -43,7 +70,7 @@ func (s *state) takeCall(e *trace.Event) {
 	if e.Resource == "backend" && e.Code == "OK" && e.Volume != "" {
 		s.severed(e)
 	}
-	if _, twice := s.calls[e.ID]; twice || e.ID == 0 || p.isLate(e.ID) {
+	if _, twice := s.calls[e.ID]; twice || e.ID == 0 || p.lateCall(e.ID) != nil {
 		return // a late effect: its caller was told of a timeout when it was sent
 	}
 	c := &call{
@@ -51,7 +78,7 @@ func (s *state) takeCall(e *trace.Event) {
 		begun: s.now, until: s.now.at + hangMax + e.Limit + s.latencyMax(),
 	}
 	if e.Fault == "lateEffect" {
-		p.late = append(p.late, e.ID)
+		p.sendLate(s, c)
 	}
 	s.calls[e.ID] = c
 	p.pending = append(p.pending, c)
@@ -87,7 +114,7 @@ func (s *state) takeReply(e *trace.Event) {
 	p := s.proc(e.Proc)
 	asked := s.now
 	if c := s.calls[e.ID]; c != nil {
-		asked = c.begun
+		asked, s.point.reply = c.begun, c
 		p.release(func(x *call) bool { return x == c })
 		delete(s.calls, e.ID)
 	}

@@ -28,6 +28,8 @@ type claim struct {
 	doc      document
 	valid    bool   // the record could be read
 	changed  moment // its record's last change
+	founded  moment // when it got a record that had none
+	founder  int    // and the incarnation that wrote it
 }
 
 // wish is a VolumeAttachment.
@@ -186,6 +188,9 @@ func (s *state) changeClaim(e *trace.Event) {
 	v.touched = s.now
 	s.records++
 	v.before = c.doc
+	if c.raw == "" {
+		c.founded, c.founder = s.now, s.point.proc
+	}
 	c.raw, c.changed = record, s.now
 	c.doc, c.valid = decode(record)
 	for _, i := range v.before.Instances {

@@ -59,7 +59,7 @@ func holderInvariants() []Invariant {
 			Name: "S5", Title: "grace", Source: section5, Needs: []string{"believer"},
 			Text:  "The Reconciler never clears inside grace: missing for less than G is protected, exactly G is not; a detach stamp protects nothing.",
 			Why:   "Node objects vanish for a moment in upgrades and repairs; clearing at once detaches disks under running machines.",
-			build: newGrace, kinds: []trace.Kind{trace.Counter},
+			build: newGrace, kinds: []trace.Kind{trace.Counter, trace.Call},
 		},
 		{
 			Name: "S6", Title: "hand-off", Source: section5,

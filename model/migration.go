@@ -46,6 +46,8 @@ func (s *state) follow(p *proc, v *volume, m *memory) {
 			restored: s.restored(p, v, m.youngest()), seen: s.now, fault: p.fault,
 		}
 		s.moves = append(s.moves, move{moving: m.moving})
+	case of != nil && m.moving.seen.step == s.now.step: // the step tells of the two nodes one by one
+		m.moving.earliest, m.moving.restored = m.youngest().asked.at, s.restored(p, v, m.youngest())
 	case of == nil && m.moving != nil:
 		p.migrating--
 		s.moves = append(s.moves, move{moving: m.moving, ended: true, pair: m.last, left: m.nodes()})

@@ -22,7 +22,7 @@ type proc struct {
 	flying  int     // operations in flight
 	pending []*call // requests without an answer so far
 	slow    []*call // those that a fault failed or delays
-	late    []int   // requests that take effect after their caller was told of a timeout
+	late    []*lateCall
 
 	fault      time.Duration            // A: the time in which faults failed or delayed this incarnation's calls or deliveries
 	faultAt    time.Duration            // the last time when one did, to anything that concerns everybody
@@ -140,6 +140,7 @@ func (s *state) crashed(p *proc) {
 		return
 	}
 	s.counts.crash(s, p)
+	s.settleCut(p)
 	p.cut, p.leading, p.rebuilding, p.loop.running = true, false, false, false
 	for _, o := range s.ops {
 		if o.proc == p && !o.done {
@@ -204,15 +205,6 @@ func without(all []*call, gone func(*call) bool) []*call {
 		}
 	}
 	return kept
-}
-
-func (p *proc) isLate(id int) bool {
-	for _, l := range p.late {
-		if l == id {
-			return true
-		}
-	}
-	return false
 }
 
 // faultBy is A up to a moment that is not later than the next event: what goes on now goes on until then.

@@ -25,6 +25,7 @@ type removal struct {
 	cause   cause
 	op      *operation // whose doing it was; nil if no operation's
 	decided moment     // when the record was written without it, or memory forgot it
+	acted   moment     // when that write was sent, if it came late; else the same
 	fenced  bool       // the backend had ended the access before
 	check   read       // the actor's last live read of the node before the decision
 	checked bool       // there was one
@@ -40,6 +41,7 @@ type dropped struct {
 	op    int
 	when  moment
 	pass  pass
+	late  *lateCall // the write, if it came late
 }
 
 // droppedMax bounds the drops that a volume remembers: memory follows a write after one reply, or after a repair.
@@ -49,7 +51,7 @@ const droppedMax = 16
 func (v *volume) drop(s *state, h holding) {
 	d := dropped{holding: h, proc: s.point.proc, actor: s.point.actor, op: s.point.op, when: s.now}
 	if p := s.procs[d.proc]; p != nil {
-		d.pass = p.pass
+		d.pass, d.late = p.pass, p.lateCall(s.point.id)
 	}
 	if len(v.dropped) == droppedMax {
 		v.dropped = append(v.dropped[:0], v.dropped[1:]...)
@@ -77,17 +79,25 @@ func (v *volume) droppedAs(i *instance) *dropped {
 	return nil
 }
 
+// foundedPast reports whether another incarnation wrote the volume's first record while this one believed in an instance
+// without any, and left it out.
+func (v *volume) foundedPast(p *proc, i *instance) bool {
+	_, named := v.pv.doc.find(i.node, i.uid, i.epoch)
+	return v.pv.valid && !named && v.pv.founded.step > i.seen.step && v.pv.founder != p.num && v.pv.founder != 0
+}
+
 // explain finds the cause of a removal: by the actor of the write that took the instance off the record, else by the actor of
 // the present step, else by an operation in flight that could have done it.
 func (s *state) explain(c change) removal {
 	i := c.before
 	r := removal{proc: c.proc, volume: c.volume, inst: i, decided: s.now, pass: c.pass}
 	actor, op, wrote := s.point.actor, s.point.op, false
+	var late *lateCall
 	if s.point.proc != c.proc.num {
 		actor, op = "", 0
 	}
 	if d := c.volume.droppedAs(i); d != nil && d.when.step >= i.seen.step {
-		actor, op, wrote, r.decided, r.pass = d.actor, d.op, true, d.when, d.pass
+		actor, op, wrote, r.decided, r.pass, late = d.actor, d.op, true, d.when, d.pass, d.late
 		if d.proc != c.proc.num {
 			r.cause = becauseSynced
 			if c.proc.hurt[c.volume.handle] { // its own removal, whose result it never learned, may have been first
@@ -95,6 +105,14 @@ func (s *state) explain(c change) removal {
 			}
 			return r
 		}
+	}
+	r.acted = r.decided
+	if late != nil {
+		r.acted, r.pass = late.sent, late.pass
+	}
+	if !wrote && c.volume.foundedPast(c.proc, i) {
+		r.cause = becauseSynced
+		return r
 	}
 	d := c.volume.deal(i.node)
 	r.fenced = (d.fence.ends(i.epoch) && d.fence.when.step >= i.seen.step) || (d.revoke.ends(i.epoch) && d.revoke.when.step >= i.seen.step)
@@ -105,15 +123,18 @@ func (s *state) explain(c change) removal {
 	}
 	if r.op != nil {
 		r.cause = s.explainByOperation(r.op, i)
-		if r.cause == becauseEvicted && s.undone(c, i) {
+		if r.cause == becauseEvicted && s.undone(c, i, r.acted) {
 			r.cause = becauseRepaired // an operation repairs the record before it decides
 		}
 		r.check, r.checked = r.op.read(i.node)
 	} else {
-		r.cause = s.explainByLoop(c, d)
+		r.cause = s.explainByLoop(c, d, r.acted)
 		r.check, r.checked = findRead(c.proc.reads, i.node)
 	}
-	r.checked = r.checked && r.check.told.step <= r.decided.step
+	if late != nil {
+		r.check, r.checked = findRead(late.reads, i.node)
+	}
+	r.checked = r.checked && r.check.told.step <= r.acted.step
 	from := r.decided.step
 	if r.checked {
 		from = r.check.asked.step
@@ -155,7 +176,7 @@ func (s *state) explainInFlight(c change, actor string) *operation {
 }
 
 // explainByLoop tells what else the process does by itself from a clear.
-func (s *state) explainByLoop(c change, d *dealing) cause {
+func (s *state) explainByLoop(c change, d *dealing, acted moment) cause {
 	i, v := c.before, c.volume
 	revoked := d.revoke.ends(i.epoch) && d.revoke.when.step >= i.seen.step
 	switch {
@@ -165,16 +186,17 @@ func (s *state) explainByLoop(c change, d *dealing) cause {
 		return becauseFinished
 	case revoked && d.revoke.actor == "run" && d.fence.when.step < d.revoke.when.step && v.unwished(i.node, c.proc.led.step):
 		return becauseOwn
-	case s.undone(c, i):
+	case s.undone(c, i, acted):
 		return becauseRepaired
 	}
 	return becauseCleared
 }
 
 // undone reports whether an instance may be a reservation that failed with an unknown result: nobody was told of it, and the
-// backend never granted it. Taking it off the record repairs that.
-func (s *state) undone(c change, i *instance) bool {
-	return c.proc.hurt[c.volume.handle] && !i.wasHeld && !c.volume.granted(i) && !s.absent(i.node, i.uid)
+// backend never granted it. Taking it off the record repairs that. If its node is absent that could be a clear as well, unless
+// the write was sent before memory had the instance.
+func (s *state) undone(c change, i *instance, acted moment) bool {
+	return c.proc.hurt[c.volume.handle] && !i.wasHeld && !c.volume.granted(i) && (!s.absent(i.node, i.uid) || acted.step < i.seen.step)
 }
 
 // granted reports whether the backend ever granted an instance's access.

@@ -74,12 +74,13 @@ func (r *singleWriter) world(s *state, v *volume, e *trace.Event) {
 	}
 	if g := v.grantOf(e.Node); e.Verb == "grant" && g.stray {
 		r.lean("a grant of %s for the dead machine %s (uid %s) reached its successor at step %d", v.handle, e.Node, g.uid, s.now.step)
+		return // nothing on the new machine asked for it, so that nothing there writes
 	}
 	if e.Verb != "grant" || v.direct || !s.recorded(v) || s.down[e.Node] { // a machine that is off writes nothing; if it comes back it is seen to write
 		return
 	}
 	for _, g := range v.grants {
-		if g.node == e.Node || !g.open || g.late || s.down[g.node] || g.when.step >= s.now.step {
+		if g.node == e.Node || !g.open || g.late || g.stray || s.down[g.node] || g.when.step >= s.now.step {
 			continue
 		}
 		if !s.absentSince(g.node, g.uid, g.when.step, s.now.step) {

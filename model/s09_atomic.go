@@ -7,11 +7,19 @@ import "github.com/holdfast-sim/holdfast/sim/trace"
 // in time is asked where S15 and L7 are: at the end of convergence.)
 type atomic struct {
 	ruling
-	held map[int]moment // operations that made an instance held
+	held map[int]*claimed // operations that may have made an instance held
+}
+
+// claimed is an instance that became held in the step of an operation. Methods of the Manager that wait for the same volume
+// make no call of their own, so that they may have done it in that very step: one of them that ends in OK explains it.
+type claimed struct {
+	op     *operation
+	when   moment
+	rivals []*operation
 }
 
 func newAtomic(s *state) rule {
-	r := &atomic{held: make(map[int]moment)}
+	r := &atomic{held: make(map[int]*claimed)}
 	r.judge(s, "memory", "believer")
 	return r
 }
@@ -25,11 +33,24 @@ func (r *atomic) step(s *state, e *trace.Event) {
 	if o == nil || e.Op == 0 {
 		return
 	}
-	when, made := r.held[e.Op]
+	c := r.held[e.Op]
 	delete(r.held, e.Op)
-	if made && o.code != "OK" && acquires(o.verb) {
-		r.violate(s, "memory", []int{o.begun.step, when.step}, "%s of %s on %s ended in %s, and readers saw it held since step %d", o.verb, o.volume.handle, o.node, o.code, when.step)
+	if c == nil || o.code == "OK" || !acquires(o.verb) {
+		return
 	}
+	for _, x := range c.rivals {
+		switch {
+		case x.done && x.code == "OK":
+			return
+		case !x.done && r.held[x.num] == nil:
+			r.held[x.num] = c // its end will tell
+			return
+		case !x.done:
+			return
+		}
+	}
+	o = c.op
+	r.violate(s, "memory", []int{o.begun.step, c.when.step}, "%s of %s on %s ended in %s, and readers saw it held since step %d", o.verb, o.volume.handle, o.node, o.code, c.when.step)
 }
 
 func (r *atomic) settle(s *state) {
@@ -38,8 +59,15 @@ func (r *atomic) settle(s *state) {
 		return
 	}
 	for _, c := range s.changes {
-		if c.volume == o.volume && c.after != nil && c.after.node == o.node && c.after.state == "held" && (c.before == nil || c.before.state != "held") {
-			r.held[o.num] = s.now
+		if c.volume != o.volume || c.after == nil || c.after.node != o.node || c.after.state != "held" || (c.before != nil && c.before.state == "held") {
+			continue
 		}
+		made := &claimed{op: o, when: s.now}
+		for _, x := range o.volume.flying {
+			if x != o && x.proc == o.proc && x.node == o.node && acquires(x.verb) && byHand(x.verb) {
+				made.rivals = append(made.rivals, x)
+			}
+		}
+		r.held[o.num] = made
 	}
 }

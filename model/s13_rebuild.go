@@ -55,8 +55,11 @@ func (r *rebuild) step(s *state, e *trace.Event) {
 			return
 		}
 		ready := e.Kind == trace.Counter && e.Name == passesBegun && !p.loop.byStart || e.Kind == trace.Return && e.Code == "OK" && (e.Verb == "publish" || e.Verb == "unpublish")
-		if ready && x.gotA && x.gotC && len(s.changes) == 0 {
+		switch {
+		case ready && x.gotA && x.gotC && len(s.changes) == 0:
 			r.compareAll(s, p, x)
+		case ready && x.misled():
+			delete(r.pending, p) // it is over; what is listed later is a cache's
 		}
 	case trace.Change:
 		if e.Resource == "persistentvolumes" && e.Volume != "" && r.judged("epochs") {
@@ -80,6 +83,11 @@ func (r *rebuild) listed(s *state, e *trace.Event) {
 		x.note(&x.claims, asked)
 		x.gotC = whole
 	}
+}
+
+// misled reports whether both lists were answered, and one of them not with the truth.
+func (x *rebuilding) misled() bool {
+	return x.attachments.step > 0 && x.claims.step > 0 && !(x.gotA && x.gotC)
 }
 
 // note keeps the first list of each kind: a cache and the rebuild itself read the same, and which is which does not show.

@@ -30,6 +30,7 @@ type book struct {
 	due      map[string]float64 // by metric
 	events   map[string]float64 // recorded, by reason
 	refusals float64            // publishes that may have been counted as conflicts
+	attached float64            // attaches counted by the end of the last step
 	dirty    bool               // something has changed since the last comparison
 	slack    map[string]float64 // transitions that may have counted there, or elsewhere
 	fuzzy    float64            // migrations that ended so near their timeout, or began so long ago, that either result is right
@@ -96,6 +97,9 @@ func (r *observable) settle(s *state) {
 		r.wording(s, n) // now that all is believed that they tell of
 	}
 	r.notes = r.notes[:0]
+	for _, p := range s.alive {
+		r.reattached(s, p)
+	}
 	for _, c := range s.changes {
 		if c.stamp {
 			continue

@@ -29,7 +29,9 @@ type state struct {
 		proc  int
 		actor string
 		op    int
+		id    int // of the request
 		fault string
+		reply *call // the request that it answers
 	}
 
 	nodes   map[string]*node
@@ -116,7 +118,7 @@ func (s *state) open(e *trace.Event) {
 		return
 	}
 	s.point.kind, s.point.verb, s.point.proc, s.point.actor = e.Kind, e.Verb, e.Proc, e.Actor
-	s.point.op, s.point.fault = operationOf(e), e.Fault
+	s.point.op, s.point.id, s.point.fault, s.point.reply = operationOf(e), e.ID, e.Fault, nil
 }
 
 // operationOf returns the number of the operation in whose name an event happened, 0 if none.
