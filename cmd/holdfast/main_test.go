@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,9 +18,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
 
+	"github.com/holdfast-sim/holdfast/examples/buggy"
+	"github.com/holdfast-sim/holdfast/scenarios"
 	"github.com/holdfast-sim/holdfast/sim"
+	"github.com/holdfast-sim/holdfast/sim/choice"
 	"github.com/holdfast-sim/holdfast/sim/fault"
 	"github.com/holdfast-sim/holdfast/sim/report"
+	"github.com/holdfast-sim/holdfast/sim/trace"
 )
 
 func TestMain(m *testing.M) {
@@ -282,4 +287,21 @@ func TestProgressOnTerminalRewritesOneLine(t *testing.T) {
 func TestSamenessOfNothingIsNotTheSame(t *testing.T) {
 	require.Equal(t, "for there was nothing to replay", sameness(report.Run{}, nil))
 	require.Equal(t, "for the harness failed", sameness(report.Run{Fault: true, Steps: 3}, nil))
+}
+
+// The README shows a real run, and a generator that changes would make it a fairy tale.
+func TestTheReadmesFailureIsReal(t *testing.T) {
+	const seed = 0x19
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	var recorded, text bytes.Buffer
+	r := sim.Run(t, buggy.New, scenarios.Chaos(choice.Seeded(seed)), sim.Seed(seed), sim.TraceTo(&recorded))
+	_, events, err := trace.Read("x.trace", &recorded)
+	require.NoError(t, err)
+	run := report.Run{Scenario: r.Scenario, Seed: r.Seed, Outcome: r.Outcome, Verdict: r.Verdict}
+	run.Tell(events)
+	require.NoError(t, report.Failure(&text, run))
+	for line := range strings.Lines(text.String()) {
+		require.Contains(t, string(readme), strings.TrimSpace(line))
+	}
 }
