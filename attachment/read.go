@@ -42,9 +42,9 @@ func (c *cell) copy(volume string) Attachment {
 	return a
 }
 
-// Orphans returns the uncertain instances that a record names and no VolumeAttachment does: nobody will ask to unpublish them, so the
-// controller does it itself (Begin, revoke, Remove), and tries again in each pass. Sorted by volume. While it is not known
-// which VolumeAttachments there are, there are no orphans.
+// Orphans returns the uncertain instances of which no VolumeAttachment was seen, or nothing but one that is gone: nobody will
+// ask to unpublish them, so the controller does it itself (Begin, revoke, Remove), and tries again in each pass. Sorted by
+// volume. While it is not known which VolumeAttachments there are, there are no orphans.
 func (m *Manager) Orphans() []Instance {
 	in := m.synced()
 	if in == nil {

@@ -159,6 +159,7 @@ func (m *Manager) adopt(volume string, c *cell, r reading) (notes []note) {
 	for i := range holders {
 		if h := &holders[i]; h.loaded || !touched && r.has(*h) {
 			h.state, h.orphan = r.judge(h.node)
+			h.orphan = h.orphan || h.nodeID == "" // see assume
 			h.loaded = false
 		}
 	}

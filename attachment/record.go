@@ -16,7 +16,7 @@ type holder struct {
 	nodeID    string // the driver's own id of the node; "" if it was not told
 	// loaded means that the state follows from the record alone; a rebuild, which sees VolumeAttachments too, may know better.
 	loaded bool
-	// orphan means that no VolumeAttachment was seen for it, or that it is known from one alone: without one, nobody else ends it.
+	// orphan means that no VolumeAttachment was seen for it, or that it is known from one alone. Without one nobody else ends it.
 	orphan bool
 }
 

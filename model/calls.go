@@ -140,6 +140,7 @@ func (s *state) takeRead(p *proc, op int, e *trace.Event, r read) {
 		p.signal(s, r.node, r.uid)
 	}
 	if e.Actor == "run" {
+		r.pass = p.pass.at
 		p.reads = setRead(p.reads, r)
 		return
 	}

@@ -34,6 +34,7 @@ type read struct {
 	asked           moment // when the server answered
 	told            moment // when the answer was seen
 	missing         moment // the first answer of NotFound since one that found the node; zero if it was found
+	pass            moment // when the pass of that answer began: it knows no instance that appeared later
 }
 
 // failed reports that the answer says nothing about the node.
@@ -268,7 +269,7 @@ func setRead(all []read, r read) []read {
 	for i := range all {
 		if all[i].node == r.node {
 			if was := all[i].missing; was.step > 0 && r.code != "OK" { // a failed read stops no clock
-				r.missing = was
+				r.missing, r.pass = was, all[i].pass
 			}
 			all[i] = r
 			return all

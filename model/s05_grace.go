@@ -78,12 +78,13 @@ func (r *grace) ended(s *state, p *proc) {
 	}
 }
 
-// stale returns the instances that an incarnation believes on nodes that are missing.
+// stale returns the instances that an incarnation believes on nodes that are missing, or may take for missing.
 func (p *proc) stale(s *state) (all []*instance) {
 	for _, v := range s.order {
 		if m := p.mem[v.handle]; m != nil {
 			for _, i := range m.instances {
-				if s.absent(i.node, i.uid) {
+				read, _ := findRead(p.reads, i.node)
+				if s.absent(i.node, i.uid) || i.uid == "" && read.code == "NotFound" { // one that is there again may have been missed
 					all = append(all, i)
 				}
 			}
@@ -93,10 +94,10 @@ func (p *proc) stale(s *state) (all []*instance) {
 }
 
 // mayDefer reports whether an instance's grace may not be over, as far as the loop's own reads of its node in this pass tell.
-// An instance that appeared later than the first of them has a clock of its own, and so has one whose uid is not known.
+// An instance that appeared after the pass of the first of them began has a clock of its own, and so has one whose uid is not known.
 func (p *proc) mayDefer(i *instance, grace time.Duration) bool {
 	read, ok := findRead(p.reads, i.node)
-	return !ok || i.uid == "" || read.code != "NotFound" || read.told.step < p.pass.at.step || i.seen.step > read.missing.step ||
+	return !ok || i.uid == "" || read.code != "NotFound" || read.told.step < p.pass.at.step || i.seen.step >= read.pass.step ||
 		read.told.at-read.missing.at < grace
 }
 

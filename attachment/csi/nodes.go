@@ -95,6 +95,23 @@ func (n *nodeIDs) names(id string) []string {
 	return slices.Sorted(slices.Values(names))
 }
 
+// maybe reports whether an entry may be on the node with the id, because nobody tells either: the CSINode went with its Node
+// before this process could read it. Where there are no CSINodes at all, ids are names, and there is no doubt.
+func (n *nodeIDs) maybe(e attachment.Entry, id string) bool {
+	store := n.cache()
+	if e.NodeID != "" || store == nil || len(store.ListKeys()) == 0 {
+		return false
+	}
+	if nodes, _ := store.IndexKeys(byID, id); len(nodes) > 0 { // the index exists
+		return false
+	}
+	obj, told, _ := store.GetByKey(e.Node) // a key that is a string has no error
+	if told {
+		_, told = n.told(obj)
+	}
+	return !told
+}
+
 // node is a Node object as the API server itself has just shown it.
 type node struct {
 	name, uid string

@@ -40,7 +40,13 @@ func (c *Controller) unpublish(ctx context.Context, volume, nodeID string) error
 		return !slices.Contains(names, e.Node)
 	})
 	// The revoke is made even if no record names the node: nobody knows better than the backend what it has granted.
-	return h.end(turn, volume, nodeID, mine)
+	if err := h.end(turn, volume, nodeID, mine); err != nil {
+		return err
+	}
+	// What the call may have meant stays, and the sweep ends it when its VolumeAttachment is gone.
+	a, _ = turn.Attachment()
+	doubt(turn, slices.DeleteFunc(a.Entries, func(e attachment.Entry) bool { return !h.nodes.maybe(e, nodeID) }))
+	return nil
 }
 
 // end ends entries of a volume, all of which are on one node, or on any if the node id is empty: the backend revokes, then

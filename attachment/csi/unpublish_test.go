@@ -172,6 +172,42 @@ func TestUnpublish_AfterTheNodeIsGone(t *testing.T) {
 	}
 }
 
+// An attachment from before there were records, whose node went before this process could learn its id: an unpublish cannot
+// be told to mean it. It is ended all the same when its VolumeAttachment goes, even if a new node has the name by then.
+func TestUnpublish_OfAnIDThatNobodyTells(t *testing.T) {
+	for name, c := range map[string]struct {
+		deleting bool
+		state    string
+	}{"attached": {false, "held"}, "being detached": {true, "uncertain"}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, csi.EvictTrusting, "a", "b")
+				w.va("v", "a", true)
+				if c.deleting {
+					w.deleting("v", "a")
+				}
+				w.deleteNode("a")
+				w.run()
+				defer w.depose()
+				w.ok(w.unpublish("b"))
+				require.Equal(t, []string{"a  " + c.state}, w.believed(), "id-b is b's")
+				w.ok(w.unpublish("a"))
+				require.Equal(t, []string{"a  uncertain"}, w.believed())
+				w.ok(w.Sweep(context.Background()))
+				require.Equal(t, []string{"a  uncertain"}, w.believed(), "its VolumeAttachment is there still")
+				require.NoError(t, w.client.StorageV1().VolumeAttachments().Delete(context.Background(), "va-v-a", metav1.DeleteOptions{}))
+				w.createNode("a", "another-uid")
+				synctest.Wait()
+				w.backend.calls()
+				w.ok(w.Sweep(context.Background()))
+				require.Equal(t, []string{"revoke id-a"}, w.backend.calls())
+				require.Empty(t, w.believed())
+				w.ok(w.publish("b", rwo))
+			})
+		})
+	}
+}
+
 // Attachments from before there were records have no id of their own; the CSINode tells it.
 func TestUnpublish_WithoutAKeptID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -152,6 +152,16 @@ func (w *world) va(volume, node string, attached bool) {
 	})
 }
 
+// deleting marks a VolumeAttachment as being deleted.
+func (w *world) deleting(volume, node string) {
+	all := w.client.StorageV1().VolumeAttachments()
+	va, err := all.Get(context.Background(), "va-"+volume+"-"+node, metav1.GetOptions{})
+	require.NoError(w.t, err)
+	va.DeletionTimestamp, va.Finalizers = &metav1.Time{Time: time.Now()}, []string{"external-attacher"}
+	_, err = all.Update(context.Background(), va, metav1.UpdateOptions{})
+	require.NoError(w.t, err)
+}
+
 // publish asks for volume v as the sidecar does, for 15 s at most.
 func (w *world) publish(node string, mode attachment.Mode) error {
 	return w.publishWith(csi.PublishRequest{Volume: "v", NodeID: "id-" + node, Mode: mode})
