@@ -163,6 +163,9 @@ func (r *staleCleared) due(s *state, x *staleEntry, now time.Duration) time.Dura
 		start = max(start, x.event.at)
 	}
 	quiet := p.quietSince(x.inst.volume, x.inst.node)
+	if nodes := p.lists["nodes"]; nodes != nil && nodes.bare >= x.missing.at {
+		quiet = max(quiet, nodes.bare) // the guard withheld it until then
+	}
 	bound := max(start+s.setup.Grace, quiet) + s.setup.Interval
 	if x.gone && x.event.step >= x.inst.seen.step && quiet < start { // an event finds only what is there
 		bound = start + s.setup.Grace

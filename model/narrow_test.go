@@ -82,6 +82,72 @@ var narrowCases = []struct {
 		s.wait(time.Second)
 		s.clear("vm", "n1")
 	}},
+	{"what a pass deferred for goes while it reads", "S5", func(s *script, wrong bool) {
+		s.publish("vm", "n1")
+		s.deleteNode("n1")
+		s.uids["n1"] = ""
+		s.pass(func() { s.read("run", "n1"); s.count("grace_deferred_total", 1) })
+		s.wait(graceful)
+		if !wrong {
+			s.track("shared", "n1", "trackAttachmentWithMode")
+		}
+		s.pass(func() {
+			s.untrack("shared")
+			s.read("run", "n1")
+			s.count("grace_deferred_total", 1)
+			s.clearNow("vm", "n1")
+		})
+	}},
+	{"what a pass did not know yet has a clock of its own", "S5", func(s *script, wrong bool) {
+		s.publish("vm", "n1")
+		s.uids["n1"] = "u-n1"
+		appear := func() {
+			actor := s.begins("publish", "shared", "n1")
+			s.reserve(actor, "shared", "n1")
+			s.ends("publish", "shared", "n1", "Unavailable")
+		}
+		s.wish("shared", "n1")
+		s.deleteNode("n1")
+		if wrong {
+			appear()
+			s.uids["n1"] = ""
+		}
+		s.pass(func() {
+			if !wrong {
+				appear()
+				s.uids["n1"] = ""
+			}
+			s.read("run", "n1")
+			s.count("grace_deferred_total", 1)
+		})
+		s.wait(graceful)
+		s.clear("vm", "n1")
+		s.pass(func() { s.read("run", "n1"); s.count("grace_deferred_total", 1) })
+		s.wait(graceful)
+		s.clear("shared", "n1")
+	}},
+	{"an unknown node is back, and the answer says that it is not", "S5", func(s *script, wrong bool) {
+		s.uids["n2"] = ""
+		s.track("shared", "n2", "trackAttachmentWithMode")
+		s.uids["n2"] = "u-n2"
+		s.publish("vm", "n1")
+		s.deleteNode("n1")
+		s.deleteNode("n2")
+		s.uids["n1"], s.uids["n2"] = "", ""
+		s.pass(func() { s.read("run", "n1"); s.read("run", "n2"); s.count("grace_deferred_total", 2) })
+		s.wait(graceful)
+		s.pass(func() {
+			s.read("run", "n2")
+			s.read("run", "n1")
+			s.createNode("n2", "u-other")
+			if wrong {
+				s.read("run", "n2")
+			}
+			s.count("grace_deferred_total", 1)
+			s.clearNow("vm", "n1")
+		})
+		s.untrack("shared")
+	}},
 	{"another incarnation wrote the first record", "S5", func(s *script, wrong bool) {
 		s.wish("vm", "n1")
 		s.unwish("vm", "n1")
@@ -330,6 +396,14 @@ func (s *script) untrack(volume string) {
 		s.count(`detach_total{kind="full"}`, 1)
 	})
 	s.ends("untrackAttachment", volume, "", "OK")
+}
+
+// clearNow is what a pass does when grace is over.
+func (s *script) clearNow(volume, node string) {
+	s.remove("run", volume, node, func(h held, _ bool) {
+		s.note("StaleAttachmentCleared", "volume "+volume+" cleared from "+h.Node)
+		s.count("stale_cleared_total", 1)
+	})
 }
 
 // sendLate is a request whose caller is told of a timeout, and which takes effect when it lands.

@@ -80,7 +80,8 @@ type listing struct {
 	good  bool // one of those succeeded since the last lead
 	asked moment
 	told  moment
-	empty bool // the last good one by anybody was empty, or was made empty by a fault
+	empty bool          // the last good one by anybody was empty, or was made empty by a fault
+	bare  time.Duration // when the last of those was seen
 }
 
 // sign is what an incarnation was told of a node's name: the uid that has it, empty for none.
@@ -319,6 +320,9 @@ func (p *proc) listed(s *state, e *trace.Event, asked moment) {
 	}
 	l.good = l.good || live(e.Actor)
 	l.asked, l.told, l.empty = asked, s.now, e.Count == 0 || e.Fault == "emptyList"
+	if l.empty {
+		l.bare = s.now.at
+	}
 	if e.Resource != "nodes" {
 		return
 	}

@@ -11,8 +11,9 @@ import (
 // told of it in any way: what a predecessor saw is forgotten with it. A detach stamp protects nothing and shields nobody.
 type grace struct {
 	ruling
-	acted map[*volume]int // the step of the run loop's last call about a volume
-	guard int             // the step at which the mass-clear guard last spoke
+	acted map[*volume]int       // the step of the run loop's last call about a volume
+	left  map[*proc][]*instance // those that went while the pass goes on, which knew them still
+	guard int                   // the step at which the mass-clear guard last spoke
 }
 
 // The counters by which a pass says why it kept what is stale.
@@ -22,7 +23,7 @@ const (
 )
 
 func newGrace(s *state) rule {
-	r := &grace{acted: make(map[*volume]int)}
+	r := &grace{acted: make(map[*volume]int), left: make(map[*proc][]*instance)}
 	r.judge(s, "memory", "believer")
 	r.judge(s, "boundary", "believer", "metrics")
 	return r
@@ -41,6 +42,8 @@ func (r *grace) step(s *state, e *trace.Event) {
 		r.guard = e.Step
 	case e.Name == graceDeferred:
 		r.deferred(s, s.proc(e.Proc))
+	case e.Name == passesBegun:
+		r.left[s.proc(e.Proc)] = nil
 	case e.Name == passesEnded:
 		r.ended(s, s.proc(e.Proc))
 	}
@@ -49,6 +52,11 @@ func (r *grace) step(s *state, e *trace.Event) {
 // deferred looks for an instance whose grace may not be over.
 func (r *grace) deferred(s *state, p *proc) {
 	var over *instance
+	for _, i := range r.left[p] {
+		if read, _ := findRead(p.reads, i.node); read.code == "NotFound" && p.mayDefer(i, s.setup.Grace) {
+			return
+		}
+	}
 	for _, i := range p.stale(s) {
 		if p.mayDefer(i, s.setup.Grace) {
 			return
@@ -103,6 +111,7 @@ func (p *proc) mayDefer(i *instance, grace time.Duration) bool {
 
 func (r *grace) settle(s *state) {
 	for _, x := range s.removals {
+		r.left[x.proc] = append(r.left[x.proc], x.inst)
 		since, early := s.insideGrace(x)
 		if early {
 			r.violate(s, "memory", []int{since.step, x.decided.step}, "the Reconciler cleared %s on %s (epoch %d) %v after it could know that the node is missing; grace is %v",

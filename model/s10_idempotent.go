@@ -33,6 +33,9 @@ func newIdempotent(s *state) rule {
 }
 
 func (r *idempotent) step(s *state, e *trace.Event) {
+	if o := s.ops[e.Op]; o != nil && o.verb == "rebuild" && (e.Kind == trace.Op || e.Kind == trace.Return) {
+		r.rebuilt(o.proc) // an operation on every volume
+	}
 	switch e.Kind {
 	case trace.Op:
 		if o := s.ops[e.Op]; o != nil && o.volume != nil {
@@ -120,6 +123,15 @@ func (r *idempotent) ends(s *state, o *operation) {
 // passing reports whether a reconcile pass may have got in the way since then.
 func (s *state) passing(p *proc, since moment) bool {
 	return p.pass.begun > p.pass.ended || p.pass.done.step >= since.step
+}
+
+// rebuilt ends the judgement of an incarnation's volumes.
+func (r *idempotent) rebuilt(p *proc) {
+	for v, x := range r.repeats {
+		if x.first.proc == p {
+			r.spoil(v)
+		}
+	}
 }
 
 // spoil ends the judgement of a volume: somebody else changed something.

@@ -26,6 +26,18 @@ func (r *observable) reattached(s *state, p *proc) {
 	}
 }
 
+// restoredHeld reports whether an instance that appears as held was not attached now, but is read again: another incarnation
+// reserved it, and nobody asks for the volume.
+func (s *state) restoredHeld(c change) bool {
+	author, known := c.volume.authors[c.after.epoch]
+	for _, o := range c.volume.flying {
+		if o.proc == c.proc && acquires(o.verb) {
+			return false
+		}
+	}
+	return known && author != c.proc.num
+}
+
 // confirmedAgain counts the instances of a volume that may have been in doubt for no longer than the present step.
 func (s *state) confirmedAgain(p *proc, v *volume, m *memory) (n int) {
 	for _, i := range m.instances {

@@ -110,6 +110,7 @@ func (r *observable) settle(s *state) {
 			continue
 		}
 		switch {
+		case c.before == nil && s.restoredHeld(c):
 		case !c.proc.rebuilds(s):
 			b.due[attachTotal]++
 		case s.reserving(c.volume):

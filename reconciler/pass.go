@@ -93,14 +93,7 @@ func (p *pass) clearStale(attachments []attachment.Attachment) {
 		p.failOpen(all, "the cache of nodes is not filled yet")
 		return
 	}
-	// A node is suspect if the cache does not show it. It stays suspect while its grace clock runs, for only a live read
-	// may stop the clock.
-	suspects := make(map[string][]attachment.Instance)
-	for _, i := range all {
-		if k := keyOf(i); !p.nodes.has(k) || p.missing.running(k) {
-			suspects[i.Node] = append(suspects[i.Node], i)
-		}
-	}
+	suspects := p.suspects(all)
 	var due []attachment.Instance
 	for _, name := range slices.Sorted(maps.Keys(suspects)) {
 		if p.ctx.Err() != nil {
@@ -120,6 +113,24 @@ func (p *pass) clearStale(attachments []attachment.Attachment) {
 			p.cfg.Logger.Info("Kept a stale attachment", "instance", i.String(), "reason", err.Error())
 		}
 	}
+}
+
+// suspects returns the instances on suspect nodes, by name. A node is suspect if the cache does not show it. It stays suspect
+// while its grace clock runs, for only a live read may stop the clock. What the read says of the name counts for every
+// instance that names it, those too whose node an old cache shows still.
+func (p *pass) suspects(all []attachment.Instance) map[string][]attachment.Instance {
+	suspects := make(map[string][]attachment.Instance)
+	for _, i := range all {
+		if k := keyOf(i); !p.nodes.has(k) || p.missing.running(k) {
+			suspects[i.Node] = nil
+		}
+	}
+	for _, i := range all {
+		if _, ok := suspects[i.Node]; ok {
+			suspects[i.Node] = append(suspects[i.Node], i)
+		}
+	}
+	return suspects
 }
 
 // waitForCache waits for the first list of a run that has just begun.

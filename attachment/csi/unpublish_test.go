@@ -176,9 +176,12 @@ func TestUnpublish_AfterTheNodeIsGone(t *testing.T) {
 // be told to mean it. It is ended all the same when its VolumeAttachment goes, even if a new node has the name by then.
 func TestUnpublish_OfAnIDThatNobodyTells(t *testing.T) {
 	for name, c := range map[string]struct {
-		deleting bool
-		state    string
-	}{"attached": {false, "held"}, "being detached": {true, "uncertain"}} {
+		deleting, restart bool
+		state             string
+	}{
+		"attached": {state: "held"}, "being detached": {deleting: true, state: "uncertain"},
+		"attached, recorded since": {restart: true, state: "held"}, "being detached, recorded since": {true, true, "uncertain"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, csi.EvictTrusting, "a", "b")
@@ -188,7 +191,11 @@ func TestUnpublish_OfAnIDThatNobodyTells(t *testing.T) {
 				}
 				w.deleteNode("a")
 				w.run()
-				defer w.depose()
+				if c.restart {
+					w.ok(w.manager.Repair(context.Background()))
+					w.restart()
+				}
+				defer func() { w.depose() }()
 				w.ok(w.unpublish("b"))
 				require.Equal(t, []string{"a  " + c.state}, w.believed(), "id-b is b's")
 				w.ok(w.unpublish("a"))
