@@ -162,6 +162,9 @@ func (r *staleCleared) due(s *state, x *staleEntry, now time.Duration) time.Dura
 	} else if x.told {
 		start = max(start, x.event.at)
 	}
+	if failed := p.faults[x.inst.node]; failed > 0 && failed >= x.missing.at {
+		start = max(start, p.graceFrom(x, failed, s.setup.Interval))
+	}
 	quiet := p.quietSince(x.inst.volume, x.inst.node)
 	if nodes := p.lists["nodes"]; nodes != nil && nodes.bare >= x.missing.at {
 		quiet = max(quiet, nodes.bare) // the guard withheld it until then
@@ -171,4 +174,18 @@ func (r *staleCleared) due(s *state, x *staleEntry, now time.Duration) time.Dura
 		bound = start + s.setup.Grace
 	}
 	return bound + s.passTime(p) + p.faultBy(s, now) - x.begun.fault
+}
+
+// graceFrom is when grace begins for an entry whose node could not be read until some time: with the first answer of NotFound,
+// and an interval after the last failure at the latest.
+func (p *proc) graceFrom(x *staleEntry, failed, interval time.Duration) time.Duration {
+	read, _ := findRead(p.reads, x.inst.node)
+	first := read.missing
+	switch {
+	case first.step == 0 || first.step < x.missing.step:
+		return failed + interval
+	case first.at > failed:
+		return min(first.at, failed+interval)
+	}
+	return first.at
 }

@@ -263,17 +263,11 @@ var narrowCases = []struct {
 	}},
 	{"the rebuild read what is not so, and a cache lists the truth later", "S13", func(s *script, wrong bool) {
 		s.publish("vm", "n1")
-		s.point(trace.Event{Kind: trace.Process, Proc: s.proc, Verb: "crash"})
-		s.proc++
-		clear(s.counts)
-		s.point(trace.Event{Kind: trace.Process, Proc: s.proc, Verb: "start"})
-		s.point(trace.Event{Kind: trace.Process, Proc: s.proc, Verb: "lead"})
-		fault := "staleRead"
 		if wrong {
-			fault = ""
+			s.misled("")
+		} else {
+			s.misled("staleRead")
 		}
-		s.call("run", trace.Event{Verb: "list", Resource: "volumeattachments", Code: "OK", Count: 1, Fault: fault})
-		s.call("run", trace.Event{Verb: "list", Resource: "persistentvolumes", Code: "OK", Count: 2})
 		s.believe("vm", s.docs["vm"].Instances[0], "uncertain")
 		s.count("tracked_attachments", 1)
 		s.pass(func() {})
@@ -286,6 +280,65 @@ var narrowCases = []struct {
 		s.remove(actor, "vm", "n1", func(held, bool) {})
 		s.ends("unpublish", "vm", "n1", "OK")
 		s.forget("vm", "n1")
+	}},
+	{"a rebuild in between is an operation on every volume", "S10", func(s *script, wrong bool) {
+		s.publish("vm", "n1")
+		if !wrong {
+			s.rebuild()
+		}
+		s.begins("publish", "vm", "n1")
+		s.believe("vm", s.docs["vm"].Instances[0], "uncertain")
+		s.ends("publish", "vm", "n1", "OK")
+		s.believe("vm", s.docs["vm"].Instances[0], "held")
+	}},
+	{"what is read again is not attached again", "S17", func(s *script, wrong bool) {
+		s.publish("vm", "n1")
+		s.misled("staleRead")
+		s.pass(func() {})
+		s.point(trace.Event{Kind: trace.Wake, Proc: s.proc, Actor: "run", Name: "repair"})
+		s.believe("vm", s.docs["vm"].Instances[0], "held")
+		s.count("tracked_attachments", 1)
+		if wrong {
+			s.count("attach_total", 1)
+			s.note("VolumeAttached", "volume vm attached to n1")
+		}
+	}},
+	{"the list of nodes is empty until the last moment", "L4", func(s *script, wrong bool) {
+		s.publish("vm", "n1")
+		s.publish("shared", "n2")
+		s.deleteNode("n1")
+		list := trace.Event{Verb: "list", Resource: "nodes", Code: "OK", Count: 2}
+		if !wrong {
+			list.Count = 0
+		}
+		for range 4 {
+			s.pass(func() { s.call("run", list) })
+			s.wait(interval)
+		}
+		s.call("run", trace.Event{Verb: "list", Resource: "nodes", Code: "OK", Count: 2})
+		s.deleteNode("n2")
+		s.wait(time.Second)
+		s.clear("vm", "n1")
+		s.wait(graceful)
+		s.clear("shared", "n2")
+	}},
+	{"the node cannot be read, and grace begins when it can", "L4", func(s *script, wrong bool) {
+		s.publish("vm", "n1")
+		s.deleteNode("n1")
+		s.uids["n1"] = ""
+		if wrong {
+			s.pass(func() { s.read("run", "n1") })
+		}
+		for range 3 {
+			s.wait(graceful / 3)
+			s.pass(func() {
+				s.call("run", trace.Event{Verb: "get", Resource: "nodes", Name: "n1", Node: "n1", Code: "TooManyRequests", Fault: "throttled"})
+			})
+		}
+		s.wait(interval - time.Second)
+		s.pass(func() { s.read("run", "n1") })
+		s.wait(graceful)
+		s.clear("vm", "n1")
 	}},
 	{"in doubt and confirmed in one step", "S17", func(s *script, wrong bool) {
 		s.track("shared", "n1", "trackAttachmentWithMode")
@@ -404,6 +457,26 @@ func (s *script) clearNow(volume, node string) {
 		s.note("StaleAttachmentCleared", "volume "+volume+" cleared from "+h.Node)
 		s.count("stale_cleared_total", 1)
 	})
+}
+
+// misled is a restart whose rebuild meets a fault.
+func (s *script) misled(fault string) {
+	s.point(trace.Event{Kind: trace.Process, Proc: s.proc, Verb: "crash"})
+	s.proc++
+	clear(s.counts)
+	s.point(trace.Event{Kind: trace.Process, Proc: s.proc, Verb: "start"})
+	s.point(trace.Event{Kind: trace.Process, Proc: s.proc, Verb: "lead"})
+	s.call("run", trace.Event{Verb: "list", Resource: "volumeattachments", Code: "OK", Count: 1, Fault: fault})
+	s.call("run", trace.Event{Verb: "list", Resource: "persistentvolumes", Code: "OK", Count: 2})
+}
+
+// rebuild is a Rebuild that somebody asks for.
+func (s *script) rebuild() {
+	s.op++
+	e := trace.Event{Kind: trace.Op, Op: s.op, Proc: s.proc, Actor: "operator", Verb: "rebuild"}
+	s.point(e)
+	e.Kind, e.Code = trace.Return, "OK"
+	s.point(e)
 }
 
 // sendLate is a request whose caller is told of a timeout, and which takes effect when it lands.

@@ -186,6 +186,24 @@ func TestPass_ReadTooOld(t *testing.T) {
 	})
 }
 
+// A name that is suspect for one instance is read once, and the answer counts for every instance that names it: for one of
+// an earlier uid too, which an old cache still shows.
+func TestPass_AnAnswerCountsForTheWholeName(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, []string{"a"})
+		w.react("get", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, notFound("a") })
+		w.attach("v", "a")
+		w.attachUID("w", "a", "later-uid")
+		w.start()
+		defer w.Stop()
+		require.Equal(t, 1, w.calls("get"))
+		require.Equal(t, 2, w.Sizes()["missingNodes"], "the cache shows a of uid a-uid")
+		w.after(grace)
+		require.Empty(t, w.holders("w"))
+		require.Empty(t, w.holders("v"))
+	})
+}
+
 // The cache shows a node that reads do not find, and whose clock runs: the read wins again, at the end of grace.
 func TestPass_CacheShowsADeletedNode(t *testing.T) {
 	bubble(t, func(t *testing.T) {
