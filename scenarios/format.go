@@ -27,9 +27,9 @@ func Format(s *Scenario) []byte {
 	return b.Bytes()
 }
 
-// Digest is the SHA-256 of the canonical text, in hex.
-func Digest(s *Scenario) string {
-	sum := sha256.Sum256(Format(s))
+// Digest is the SHA-256 of a scenario's canonical text, as Format writes it, in hex.
+func Digest(text []byte) string {
+	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }
 

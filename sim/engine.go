@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -141,8 +139,7 @@ const lastEvents = 30
 
 // settled follows each step, when all is still.
 func (e *engine) settled() {
-	n := e.loop.Steps()
-	e.steps.Store(int64(n))
+	e.steps.Store(int64(e.loop.Steps()))
 	at := e.loop.Now()
 	e.mu.Lock()
 	if gap := at - e.lastStep; gap > idleGap {
@@ -158,9 +155,6 @@ func (e *engine) settled() {
 		e.broken = true
 	}
 	e.mu.Unlock()
-	if e.opt.progress != nil && n%1024 == 0 {
-		e.opt.progress(n)
-	}
 }
 
 // decide asks the recorded run, or the plan.
@@ -192,10 +186,8 @@ func (e *engine) strategy() sched.Strategy {
 
 // result is what the run came to, after play.
 func (e *engine) result() *Result {
-	r := &Result{
-		Scenario: e.scn.Metadata.Name, Seed: e.opt.seed, Strategy: e.opt.strategy, Verdict: e.checker.Verdict(), TraceHash: e.writer.Hash(),
-		Steps: e.loop.Steps(), Virtual: e.lastStep, VirtualBusy: e.lastStep - e.idle, Tally: e.checker.Tally(), Last: e.last(), Clashes: e.loop.Clashes(),
-	}
+	r := e.observed()
+	r.Steps, r.Clashes = e.loop.Steps(), e.loop.Clashes()
 	if e.opt.keep {
 		r.Events = e.events
 	}
@@ -223,15 +215,22 @@ func (e *engine) abnormal(outcome Outcome, message string) *Result {
 	if e.crash != nil { // what it left locked holds the rest up
 		outcome, message = Crashed, e.crash.report()+"\n\n"+message
 	}
-	r := &Result{Scenario: e.scn.Metadata.Name, Seed: e.opt.seed, Strategy: e.opt.strategy, Outcome: outcome, Message: message, Steps: int(e.steps.Load())}
-	if e.writer == nil { // not even set up
+	r := e.observed()
+	r.Outcome, r.Message, r.Steps = outcome, message, int(e.steps.Load())
+	if e.checker != nil && e.checker.Violated() {
+		r.Outcome = Violated
+	}
+	return r
+}
+
+// observed is a result with what trace and oracle say so far, which is nothing before the run is set up.
+func (e *engine) observed() *Result {
+	r := &Result{Scenario: e.scn.Metadata.Name, Seed: e.opt.seed, Strategy: e.opt.strategy}
+	if e.writer == nil {
 		return r
 	}
 	r.TraceHash, r.Verdict, r.Tally, r.Last = e.writer.Hash(), e.checker.Verdict(), e.checker.Tally(), e.last()
 	r.Virtual, r.VirtualBusy = e.lastStep, e.lastStep-e.idle
-	if e.checker.Violated() {
-		r.Outcome = Violated
-	}
 	return r
 }
 
@@ -245,7 +244,6 @@ func (e *engine) last() []trace.Event {
 // header is the trace's first line.
 func (e *engine) header() trace.Header {
 	text := scenarios.Format(e.scn)
-	digest := sha256.Sum256(text)
 	spec := e.scn.Spec
 	setup := trace.Setup{
 		Start: wallStart.UnixNano(), Interval: time.Duration(spec.Reconciler.Interval), Grace: time.Duration(spec.Reconciler.GracePeriod),
@@ -257,7 +255,7 @@ func (e *engine) header() trace.Header {
 	}
 	return trace.Header{
 		Format: trace.FormatVersion, Holdfast: Version(), Go: runtime.Version(), System: e.opt.system, Scenario: e.scn.Metadata.Name,
-		Digest: hex.EncodeToString(digest[:]), Source: string(text), Seed: e.opt.seed, Strategy: e.opt.strategy, Setup: setup,
+		Digest: scenarios.Digest(text), Source: string(text), Seed: e.opt.seed, Strategy: e.opt.strategy, Setup: setup,
 	}
 }
 

@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"runtime/debug"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -113,7 +114,7 @@ func (in *incarnation) stopped(err error) {
 
 // depose ends leadership for a while.
 func (in *incarnation) depose(away time.Duration) {
-	if !in.running || in.lead.Err() != nil {
+	if !in.leads() {
 		return
 	}
 	in.leadAt = in.engine.loop.Now() + away
@@ -171,7 +172,7 @@ func (in *incarnation) start(ev *trace.Event, op *operation, call func(ctx conte
 	e.ops++
 	op.num = e.ops
 	ev.Proc, ev.Op, ev.Verb, ev.Volume, ev.Node, ev.Mode = in.proc.Num, op.num, op.verb, op.volume, op.node, op.mode
-	actor := "op-" + itoa(op.num)
+	actor := "op-" + strconv.Itoa(op.num)
 	op.ctx = withDeadline(sched.WithActor(quiet(), actor), time.Now().Add(callTimeout))
 	in.inflight[op.num] = op
 	op.timer = in.deadlinePoint(op, actor)

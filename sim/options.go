@@ -17,7 +17,6 @@ type options struct {
 	maxSteps int
 	keep     bool
 	recorded []trace.Event
-	progress func(steps int)
 }
 
 type optionFunc func(*options)
@@ -49,9 +48,6 @@ func KeepEvents() Option { return optionFunc(func(o *options) { o.keep = true })
 func Replay(events []trace.Event) Option {
 	return optionFunc(func(o *options) { o.strategy, o.recorded = "replay", events })
 }
-
-// Progress is called now and then with the number of steps so far.
-func Progress(f func(steps int)) Option { return optionFunc(func(o *options) { o.progress = f }) }
 
 // Strategies lists the names that Strategy takes.
 func Strategies() []string { return []string{"random", "replay"} }

@@ -242,5 +242,3 @@ func (e *engine) label(actor, verb, name string) string {
 	e.ordinals[base]++
 	return base + "#" + strconv.Itoa(e.ordinals[base])
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

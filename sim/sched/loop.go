@@ -1,6 +1,7 @@
 package sched
 
 import (
+	"cmp"
 	"container/heap"
 	"runtime"
 	"runtime/metrics"
@@ -235,7 +236,7 @@ func (l *Loop) collect() {
 	}
 	for now := l.Now(); len(l.future) > 0 && l.future[0].Ready <= now; {
 		p := heap.Pop(&l.future).(*Point)
-		i, _ := slices.BinarySearchFunc(l.ready, p, func(a, b *Point) int { return compare(a.Label, b.Label) })
+		i, _ := slices.BinarySearchFunc(l.ready, p, func(a, b *Point) int { return cmp.Compare(a.Label, b.Label) })
 		l.ready = slices.Insert(l.ready, i, p)
 	}
 }
@@ -272,21 +273,11 @@ func (l *Loop) flush() {
 	l.notes = nil
 	l.mu.Unlock()
 	slices.SortStableFunc(notes, func(a, b trace.Event) int {
-		return compare(string(a.Kind)+a.Verb+a.Name+a.Message, string(b.Kind)+b.Verb+b.Name+b.Message)
+		return cmp.Compare(string(a.Kind)+a.Verb+a.Name+a.Message, string(b.Kind)+b.Verb+b.Name+b.Message)
 	})
 	for _, e := range notes {
 		l.Emit(e)
 	}
-}
-
-func compare(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // byReady is a heap of points, the earliest first, then by label.

@@ -126,18 +126,16 @@ const FormatVersion = 1
 // Header is the first line of a trace: how the run can be repeated, and the facts about the set-up that the oracle needs.
 // It stays outside the hash.
 type Header struct {
-	Format    int               `json:"format"`
-	Holdfast  string            `json:"holdfast"`
-	Go        string            `json:"go"`
-	Modules   map[string]string `json:"modules,omitempty"`
-	System    string            `json:"system"`
-	Scenario  string            `json:"scenario"` // its name
-	Digest    string            `json:"digest"`   // SHA-256 of Source
-	Source    string            `json:"source"`   // the scenario's own text, so that a trace is complete in itself
-	Seed      uint64            `json:"seed"`
-	Strategy  string            `json:"strategy"`
-	Setup     Setup             `json:"setup"`
-	Overrides map[string]string `json:"overrides,omitempty"` // effective settings that differ from the defaults
+	Format   int    `json:"format"`
+	Holdfast string `json:"holdfast"`
+	Go       string `json:"go"`
+	System   string `json:"system"`
+	Scenario string `json:"scenario"` // its name
+	Digest   string `json:"digest"`   // SHA-256 of Source
+	Source   string `json:"source"`   // the scenario's own text, so that a trace is complete in itself
+	Seed     uint64 `json:"seed"`
+	Strategy string `json:"strategy"`
+	Setup    Setup  `json:"setup"`
 }
 
 // Setup is what the oracle must know of a run before its first event.
