@@ -18,6 +18,8 @@ type twin struct {
 	record map[string]book // what the PersistentVolume should say; a crash makes it memory
 	owed   map[string]owed
 	counts map[string]float64
+	// foreign are the volumes whose record an earlier manager wrote, and this one has not written since.
+	foreign map[string]bool
 }
 
 // book is a volume's page. It is copied whole.
@@ -128,6 +130,7 @@ func (tw *twin) settle(v string, now time.Duration) {
 		return
 	}
 	delete(tw.owed, v)
+	delete(tw.foreign, v)
 	if o.done {
 		tw.remove(v, o.gone, o.why, tw.record[v].stamp, now)
 	}
@@ -210,6 +213,15 @@ func (mc *machine) reserve(t *rapid.T, confirm bool) {
 				require.ErrorIs(t, err, ErrModeMismatch)
 				return
 			}
+			if written := mc.twin.foreign[v] && strings.HasSuffix(n, "=uncertain"); written && fails {
+				require.Error(t, err, "what an earlier manager wrote is written anew before anybody relies on it")
+				if unknown {
+					mc.twin.owed[v] = owed{}
+				}
+				return
+			} else if written {
+				delete(mc.twin.foreign, v)
+			}
 			mc.must(err)
 			if turn.Confirm(e.Instance); strings.HasSuffix(n, "=uncertain") {
 				mc.twin.confirm(v, n)
@@ -244,6 +256,7 @@ func (mc *machine) reserve(t *rapid.T, confirm bool) {
 		}
 		mc.must(err)
 		mc.twin.books[v], mc.twin.record[v] = next, next
+		delete(mc.twin.foreign, v)
 		if confirm {
 			turn.Confirm(e.Instance)
 			mc.twin.confirm(v, entry+"=uncertain")
@@ -293,6 +306,7 @@ func (mc *machine) remove(t *rapid.T) {
 		mc.must(err)
 		require.True(t, removed)
 		mc.twin.remove(v, gone, why, now, now)
+		delete(mc.twin.foreign, v)
 		mc.twin.record[v] = mc.twin.books[v]
 	}
 }
@@ -310,6 +324,7 @@ func (mc *machine) crash(*rapid.T) {
 		if v == "bare" {
 			continue
 		}
+		mc.twin.foreign[v] = true
 		b.nodes = slices.Clone(b.nodes)
 		for i, n := range b.nodes {
 			b.nodes[i] = strings.Replace(n, "held", "uncertain", 1)
@@ -401,7 +416,7 @@ func TestManagerEqualsItsTwin(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		mc := &machine{
 			world:  newWorld(t, "a", "b"),
-			twin:   &twin{books: map[string]book{}, record: map[string]book{}, owed: map[string]owed{}, counts: map[string]float64{}},
+			twin:   &twin{books: map[string]book{}, record: map[string]book{}, owed: map[string]owed{}, counts: map[string]float64{}, foreign: map[string]bool{}},
 			epochs: map[string]map[uint64]string{"a": {}, "b": {}, "bare": {}},
 			events: map[string]float64{},
 		}

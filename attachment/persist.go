@@ -28,7 +28,9 @@ func (m *Manager) write(ctx context.Context, at *place, r record, detachedAt tim
 	if err != nil {
 		return nil, outcomeOf(err), fmt.Errorf("patch persistent volume %s: %w", at.name, err)
 	}
-	return placeOf(pv), applied, nil
+	written := placeOf(pv)
+	written.own = true
+	return written, applied, nil
 }
 
 func patchOf(at *place, r record, detachedAt time.Time) ([]byte, error) {

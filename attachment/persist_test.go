@@ -467,3 +467,30 @@ func TestErrorTexts(t *testing.T) {
 	_, err := w.m.ClearStale(ctx, Instance{Volume: "v", Node: "n1", Epoch: 1})
 	require.True(t, strings.HasPrefix(err.Error(), `clear v on n1 (uid "", epoch 1): `), err)
 }
+
+// What the leader before sent may still be on its way when the next one has read the record. Nobody relies on an entry from
+// there before a write of his own has put an end to that.
+func TestWritesOfAnEarlierLeaderComeTooLate(t *testing.T) {
+	w := newWorld(t, "v")
+	reserve := func() {
+		t.Helper()
+		turn, err := w.m.Begin(ctx, "v")
+		w.must(err)
+		defer turn.End()
+		e, err := turn.Reserve(ctx, Claim{Node: "n1", UID: "u1", Mode: ReadWriteOnce})
+		w.must(err)
+		require.Equal(t, uint64(1), e.Epoch, "it is the same reservation")
+	}
+	reserve()
+	w.effects = []effect{{err: errReset, late: true}}
+	require.Error(t, w.m.RemoveNodeAttachment(ctx, "v", "n1"), "it will be taken off the record, some time")
+
+	w.restart()
+	w.must(w.m.Rebuild(ctx))
+	reserve() // and from here on the caller asks the backend
+	w.arrive()
+	require.Equal(t, []string{"n1"}, w.named("pv-v"))
+	writes := len(w.records)
+	reserve()
+	require.Len(t, w.records, writes, "once is enough")
+}

@@ -19,6 +19,7 @@ const pageMax = 500
 type place struct {
 	name, version string
 	claim         *corev1.ObjectReference // nil if none is bound
+	own           bool                    // this Manager wrote that version: nothing that another one has sent can have effect
 }
 
 func placeOf(pv *corev1.PersistentVolume) *place {

@@ -48,6 +48,9 @@ func (m *Manager) settle(volume string, c *cell, p persisted, undone uint64) (no
 		next.migration = p.migration
 		next = next.trim()
 	}
+	if p.place != nil && c.place != nil && c.place.own && c.place.version == p.place.version {
+		p.place.own = true
+	}
 	c.record, c.place = next, p.place
 	m.alignMigration(c, restored, now)
 	if had && len(c.holders) == 0 {

@@ -80,8 +80,9 @@ func (t *Turn) PersistentVolume(ctx context.Context) (*corev1.PersistentVolume, 
 }
 
 // Reserve makes the claim's node a holder to be, Uncertain, under a new epoch, and persists that. A node (and uid) that has
-// the volume already gets its entry back, and nothing is written. Refusals (ErrAttachedElsewhere, ErrTooManyHolders,
-// ErrModeMismatch) and errors leave no trace but the epoch.
+// the volume already gets its entry back; nothing is written, save once if it is Uncertain and follows from what an earlier
+// leader wrote (see secure). Refusals (ErrAttachedElsewhere, ErrTooManyHolders, ErrModeMismatch) and errors leave no trace
+// but the epoch.
 func (t *Turn) Reserve(ctx context.Context, c Claim) (Entry, error) {
 	if err := t.locate(ctx, c); err != nil {
 		return Entry{}, err
@@ -95,7 +96,7 @@ func (t *Turn) Reserve(ctx context.Context, c Claim) (Entry, error) {
 		}
 		if existing != nil {
 			got = *existing
-			return record{}, time.Time{}, errNothing
+			return t.secure(got, st)
 		}
 		got = holder{node: c.Node, uid: c.UID, epoch: t.m.nextEpoch(t.cell), at: t.m.wallNow(t.cell, st), state: Uncertain, nodeID: c.NodeID}
 		since = t.m.Elapsed()
@@ -104,6 +105,9 @@ func (t *Turn) Reserve(ctx context.Context, c Claim) (Entry, error) {
 	switch {
 	case err == errNothing:
 		return got.entry(t.volume), nil
+	case result == unknown && t.cell.has(got):
+		t.change(func() []note { t.cell.doubt = &doubt{}; return nil })
+		return Entry{}, err
 	case result == unknown:
 		t.change(func() []note {
 			t.cell.epoch = got.epoch
@@ -115,6 +119,10 @@ func (t *Turn) Reserve(ctx context.Context, c Claim) (Entry, error) {
 		return Entry{}, err
 	}
 	t.change(func() []note {
+		if t.cell.has(got) {
+			t.cell.epoch, t.cell.place, t.cell.doubt = t.cell.epoch+1, at, nil
+			return nil
+		}
 		hadMigration := t.cell.migration != nil
 		t.cell.record = t.cell.with(got, c.Mode, clampTimeout(c.MigrationTimeout))
 		t.cell.place, t.cell.doubt = at, nil // nothing that was tried before can have effect any more
@@ -124,6 +132,18 @@ func (t *Turn) Reserve(ctx context.Context, c Claim) (Entry, error) {
 		return nil
 	})
 	return got.entry(t.volume), nil
+}
+
+// secure decides for an entry that is there already. Where it follows from what an earlier leader wrote, a write of that
+// leader may still be on its way and take it off the record again: before anybody relies on it, it is written anew, under
+// a new epoch, for a write that changes nothing moves no version.
+func (t *Turn) secure(h holder, st stamp) (record, time.Time, error) {
+	if h.state == Held || t.cell.place == nil || t.cell.place.own {
+		return record{}, time.Time{}, errNothing
+	}
+	next := t.cell.record
+	next.epoch++
+	return next, st.wall, nil
 }
 
 // Confirm makes the instance Held: the attach is counted and VolumeAttached recorded, the detach stamp goes, and if it is

@@ -119,7 +119,7 @@ func (p *publish) run() error {
 		return err
 	}
 	if mine != nil {
-		return p.grantAgain(*mine)
+		return p.grantAgain()
 	}
 	return p.grantNew()
 }
@@ -155,11 +155,15 @@ func (p *publish) grantNew() error {
 	return err
 }
 
-// grantAgain asks for the same epoch again, after a publish or an unpublish whose end is unknown. If that is refused, the
-// epoch may have been ended by a revoke whose answer was lost, and then no retry would ever succeed. A revoke makes sure
-// that it has ended; then the node gets a new one.
-func (p *publish) grantAgain(e attachment.Entry) error {
-	err := p.grant(e)
+// grantAgain asks for the same epoch again, after a publish or an unpublish whose end is unknown, once the reservation is
+// known to last. If that is refused, the epoch may have been ended by a revoke whose answer was lost, and then no retry
+// would ever succeed. A revoke makes sure that it has ended; then the node gets a new one.
+func (p *publish) grantAgain() error {
+	e, err := p.reserve()
+	if err != nil {
+		return err
+	}
+	err = p.grant(e)
 	if !refused(err) {
 		return err
 	}
