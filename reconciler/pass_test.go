@@ -125,6 +125,24 @@ func TestPass_UnknownUID(t *testing.T) {
 	})
 }
 
+// What another part of the process has read live counts for a node whose uid is not known, and for no other.
+func TestPass_SeenByOthers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, []string{"z"})
+		w.attachUID("v", "a", "")
+		w.attachUID("w", "a", "known")
+		w.start()
+		defer w.Stop()
+		w.after(grace - 1)
+		w.Seen("a")
+		w.after(1)
+		require.Equal(t, []string{"a"}, w.holders("v"))
+		require.Empty(t, w.holders("w"), "a deleted uid never comes back")
+		w.after(grace)
+		require.Empty(t, w.holders("v"))
+	})
+}
+
 func TestPass_UnknownUIDWhileStopped(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, []string{"z"})

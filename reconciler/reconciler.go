@@ -181,6 +181,11 @@ func (r *Reconciler) GetGracePeriod() time.Duration { return r.cfg.GracePeriod }
 // GetInterval returns the interval in use.
 func (r *Reconciler) GetInterval() time.Duration { return r.cfg.Interval }
 
+// Seen tells that the API server itself has just shown a node of that name to somebody else in this process. Where an
+// instance's uid is not known, a node may have come and gone between two passes: the grace clock stops, as after a read of the
+// reconciler's own. A known uid that was missing once does not come back, whatever an answer says that was long on its way.
+func (r *Reconciler) Seen(name string) { r.missing.stop(nodeKey{name: name}) }
+
 // Version changes with every change of what the metrics tell, passes begun and ended among them.
 func (r *Reconciler) Version() uint64 { return r.version.Load() }
 

@@ -68,7 +68,10 @@ type Config struct {
 	Eviction Eviction
 	// OnReady, if not nil, is called each time that the Controller begins to serve. It must not block.
 	OnReady func()
-	Logger  logr.Logger
+	// OnNode, if not nil, is called with the name of each node that the API server itself has just shown: whoever counts
+	// how long a node has been missing wants to know. It must not block.
+	OnNode func(name string)
+	Logger logr.Logger
 }
 
 // Controller publishes and unpublishes volumes while it leads. All methods are safe for concurrent use.
@@ -107,6 +110,9 @@ func New(cfg Config) (*Controller, error) {
 	}
 	if cfg.OnReady == nil {
 		cfg.OnReady = func() {}
+	}
+	if cfg.OnNode == nil {
+		cfg.OnNode = func(string) {}
 	}
 	return &Controller{cfg: cfg, nodes: newNodeIDs(cfg.Driver)}, nil
 }

@@ -132,6 +132,7 @@ func (h *handler) read(name string) (node, error) {
 	case err != nil:
 		return node{}, unsure(h.ctx, fmt.Errorf("get node %s: %w", name, err))
 	}
+	h.cfg.OnNode(name)
 	return node{name: name, uid: string(obj.UID), exists: true}, nil
 }
 

@@ -49,6 +49,7 @@ func Builder(env sim.Env) (sim.System, error) {
 	}
 	cfg := csi.Config{
 		Manager: s.manager, Client: env.Client, Backend: env.Backend, Driver: env.Driver, Clock: env.Clock, Logger: env.Logger, OnReady: s.ready,
+		OnNode: func(name string) { s.reconciler.Seen(name) },
 	}
 	if set.Fence {
 		cfg.Eviction = csi.EvictFencing
