@@ -12,7 +12,8 @@ import (
 // after it clears records in the name of a reconciler that its owner believes dead.
 type startStop struct {
 	ruling
-	waiting []*operation // starts and stops that have not returned
+	waiting []*operation     // starts and stops that have not returned
+	flown   map[*proc]moment // the return of the Stop that a write was on its way at
 }
 
 // Bounds of L1. Start returns at once: the second is for calls of the same instant that the schedule puts first.
@@ -22,7 +23,7 @@ const (
 )
 
 func newStartStop(s *state) rule {
-	r := &startStop{}
+	r := &startStop{flown: make(map[*proc]moment)}
 	r.judge(s, "returns", "lifecycle")
 	r.judge(s, "after", "lifecycle")
 	return r
@@ -55,10 +56,21 @@ func (r *startStop) step(s *state, e *trace.Event) {
 
 func (r *startStop) settle(s *state) {
 	for _, x := range s.removals {
-		if x.cause == becauseCleared && x.proc.loop.stopped && x.decided.step > x.proc.loop.stopAt.step {
+		if x.cause == becauseCleared && x.proc.loop.stopped && x.decided.step > x.proc.loop.stopAt.step && !r.inFlight(s, x) {
 			r.after(s, x.proc, "cleared "+x.volume.handle+" on "+x.inst.node)
 		}
 	}
+}
+
+// inFlight reports whether the write of a clear may have been sent before Stop returned, which can happen to one: it was seen
+// by the API server within the time that a request takes, and memory may have learned of it much later.
+func (r *startStop) inFlight(s *state, x removal) bool {
+	stop := x.proc.loop.stopAt
+	if x.acted.at-stop.at > s.latencyMax() || r.flown[x.proc] == stop {
+		return false
+	}
+	r.flown[x.proc] = stop
+	return true
 }
 
 // after judges what the loop did against a Stop that has returned. What is seen in Stop's own step came before it.

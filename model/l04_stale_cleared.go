@@ -57,6 +57,9 @@ func (r *staleCleared) step(s *state, e *trace.Event) {
 		for _, x := range r.watched {
 			if x.proc.num == e.Proc && x.inst.node == nodeNamed(e) && !x.told && (e.Verb == "DELETED" || e.UID != x.inst.uid) {
 				x.told, x.event = true, s.now
+				if told, ok := x.proc.toldMissing(s, x.inst.node, x.inst.uid); ok {
+					x.event = told // a list said so before
+				}
 				r.next = 0
 			}
 			if x.proc.num == e.Proc && x.inst.node == nodeNamed(e) && e.Verb != "ADDED" && x.told && x.event == s.now {

@@ -35,6 +35,15 @@ type read struct {
 	told            moment // when the answer was seen
 	missing         moment // the first answer of NotFound since one that found the node; zero if it was found
 	pass            moment // when the pass of that answer began: it knows no instance that appeared later
+	before          *read  // the one before, for a write that was sent before this one and seen after it; nil in that
+}
+
+// by returns the read, or the one before if this one was answered after a moment; ok is false if that was too.
+func (r read) by(m moment) (last read, ok bool) {
+	if r.told.step > m.step && r.before != nil {
+		r = *r.before
+	}
+	return r, r.told.step <= m.step
 }
 
 // failed reports that the answer says nothing about the node.
@@ -271,6 +280,9 @@ func setRead(all []read, r read) []read {
 			if was := all[i].missing; was.step > 0 && r.code != "OK" { // a failed read stops no clock
 				r.missing, r.pass = was, all[i].pass
 			}
+			was := all[i]
+			was.before = nil
+			r.before = &was
 			all[i] = r
 			return all
 		}

@@ -96,7 +96,7 @@ func (s *state) explain(c change) removal {
 	if s.point.proc != c.proc.num {
 		actor, op = "", 0
 	}
-	if d := c.volume.droppedAs(i); d != nil && d.when.step >= i.seen.step {
+	if d := c.volume.droppedAs(i); d != nil && (d.when.step >= i.seen.step || c.outdated(d)) {
 		actor, op, wrote, r.decided, r.pass, late = d.actor, d.op, true, d.when, d.pass, d.late
 		if d.proc != c.proc.num {
 			r.cause = becauseSynced
@@ -134,13 +134,21 @@ func (s *state) explain(c change) removal {
 	if late != nil {
 		r.check, r.checked = findRead(late.reads, i.node)
 	}
-	r.checked = r.checked && r.check.told.step <= r.acted.step
+	if r.checked {
+		r.check, r.checked = r.check.by(r.acted)
+	}
 	from := r.decided.step
 	if r.checked {
 		from = r.check.asked.step
 	}
 	r.live = !s.absentSince(i.node, i.uid, from, r.decided.step)
 	return r
+}
+
+// outdated reports whether memory took an instance from a record that another incarnation had already written without it.
+func (c change) outdated(d *dropped) bool {
+	_, named := c.volume.pv.doc.find(d.Node, d.UID, d.Epoch)
+	return d.proc != c.proc.num && d.when.step >= c.proc.led.step && !named
 }
 
 func (s *state) explainByOperation(o *operation, i *instance) cause {
@@ -194,8 +202,11 @@ func (s *state) explainByLoop(c change, d *dealing, acted moment) cause {
 
 // undone reports whether an instance may be a reservation that failed with an unknown result: nobody was told of it, and the
 // backend never granted it. Taking it off the record repairs that. If its node is absent that could be a clear as well, unless
-// the write was sent before memory had the instance.
+// the write was sent before memory had the instance; and nobody fences what he only takes back.
 func (s *state) undone(c change, i *instance, acted moment) bool {
+	if f := c.volume.deal(i.node).fence; f.ends(i.epoch) && f.when.step >= i.seen.step {
+		return false
+	}
 	return c.proc.hurt[c.volume.handle] && !i.wasHeld && !c.volume.granted(i) && (!s.absent(i.node, i.uid) || acted.step < i.seen.step)
 }
 

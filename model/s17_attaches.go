@@ -27,11 +27,11 @@ func (r *observable) reattached(s *state, p *proc) {
 }
 
 // restoredHeld reports whether an instance that appears as held was not attached now, but is read again: another incarnation
-// reserved it, and nobody asks for the volume.
+// reserved it, and nobody asks for the volume on its node.
 func (s *state) restoredHeld(c change) bool {
 	author, known := c.volume.authors[c.after.epoch]
 	for _, o := range c.volume.flying {
-		if o.proc == c.proc && acquires(o.verb) {
+		if o.proc == c.proc && acquires(o.verb) && o.node == c.after.node {
 			return false
 		}
 	}
