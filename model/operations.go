@@ -63,6 +63,7 @@ type dealing struct {
 	publish moment // the last one called
 	ending  bool   // the last call was an unpublish
 	end     moment // the last one called
+	ended   moment // when an unpublish returned OK, since when no publish was called; zero if there is none
 
 	revoke, fence sever // W
 }
@@ -142,7 +143,7 @@ func (s *state) takeOp(e *trace.Event) {
 	case acquires(o.verb):
 		d := v.deal(o.node)
 		o.owed = d.owed
-		d.owed, d.asked, d.publish, d.ending = true, true, s.now, false
+		d.owed, d.asked, d.publish, d.ending, d.ended = true, true, s.now, false, moment{}
 	case releases(o.verb):
 		for _, d := range v.deals {
 			if o.releasesNode(d.node) {
@@ -188,7 +189,7 @@ func (s *state) takeReturn(e *trace.Event) {
 		v.detach, v.parted = s.now, true
 		for _, d := range v.deals {
 			if o.releasesNode(d.node) && d.publish.step <= o.begun.step {
-				d.owed = false
+				d.owed, d.ended = false, s.now
 			}
 		}
 	}

@@ -5,7 +5,7 @@ import "github.com/holdfast-sim/holdfast/sim/trace"
 // singleWriter is S1 of SPEC.md section 5: a read-write-once volume never has two holders. Two writers of one file system
 // destroy it, and nothing repairs that afterwards: this is the invariant that all others serve.
 //
-// Three witnesses are asked. Callers: two publish calls on different nodes were told OK, overlapping ones included, and no
+// Four witnesses are asked. Callers: two publish calls on different nodes were told OK, overlapping ones included, and no
 // unpublish was called. Memory: the system reserved the volume for a node while it knew of another one, or evicted a holder
 // whose node exists. World: two nodes write at once, or the backend lets a second node in while a first one is still granted
 // and its node was there all the time.
@@ -18,6 +18,7 @@ func newSingleWriter(s *state) rule {
 	r.judge(s, "calls")
 	r.judge(s, "memory", "believer")
 	r.judge(s, "world", "backend")
+	r.judge(s, "device", "backend")
 	return r
 }
 
@@ -30,6 +31,9 @@ func (r *singleWriter) step(s *state, e *trace.Event) {
 	case trace.World:
 		if v := s.volumes[e.Volume]; v != nil && v.single() {
 			r.world(s, v, e)
+		}
+		if v := s.volumes[e.Volume]; v != nil && e.Verb == "io" && e.Code == "OK" && r.judged("device") {
+			r.device(s, v, e)
 		}
 	}
 }
@@ -86,6 +90,21 @@ func (r *singleWriter) world(s *state, v *volume, e *trace.Event) {
 		if !s.absentSince(g.node, g.uid, g.when.step, s.now.step) {
 			r.violate(s, "world", []int{g.when.step}, "the backend lets %s write to %s while %s is still granted and its node exists", e.Node, v.handle, g.node)
 		}
+	}
+}
+
+// device looks at one write of a workload.
+func (r *singleWriter) device(s *state, v *volume, e *trace.Event) {
+	g, w := v.grantOf(e.Node), v.device.last
+	switch d := v.deal(e.Node); {
+	case g.late || g.stray:
+		r.forgive("%s: a write of %s at step %d came under a grant that was late, or meant for the machine before", v.handle, e.Node, s.now.step)
+	case v.single() && w.author != "" && w.author != e.Node && w.based != w.over:
+		r.violate(s, "device", []int{w.when.step}, "%s writes over what %s wrote to %s at step %d, and never saw it: that write is lost", e.Node, w.author, v.handle, w.when.step)
+	case v.single() && w.author != e.Node && e.Epoch > 0 && w.epoch > e.Epoch:
+		r.violate(s, "device", []int{w.when.step}, "%s writes to %s under epoch %d after %s did under epoch %d", e.Node, v.handle, e.Epoch, w.author, w.epoch)
+	case d.ended.step > 0 && !v.direct:
+		r.violate(s, "device", []int{d.ended.step}, "%s writes to %s after unpublish returned OK at step %d, and nobody published it there since", e.Node, v.handle, d.ended.step)
 	}
 }
 

@@ -173,6 +173,7 @@ type volume struct {
 	wishes  []*wish    // K: its VolumeAttachments
 	deals   []*dealing // what callers asked for, by node
 	grants  []*grant   // W
+	device  device     // W
 	flying  []*operation
 	authors map[uint64]int // the incarnation that put an instance on the record, by epoch
 	before  document       // the record before its last change

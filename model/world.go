@@ -82,6 +82,8 @@ func (s *state) takeWorld(e *trace.Event) {
 		g.writing = true
 	case "rest":
 		g.writing = false
+	case "io":
+		v.device.takeWrite(s, e)
 	}
 }
 

@@ -39,6 +39,7 @@ type entry struct {
 	name         string
 	volume, node string
 	mode         string
+	machine      string // the uid of the Node when publish was last called: under A-dead another one is another machine
 
 	wished   bool // the VolumeAttachment exists and is not being deleted
 	again    bool // wished again while it is being deleted
@@ -142,6 +143,7 @@ func (x *entry) call(ev *trace.Event, verb string) {
 		return
 	}
 	x.owed = true
+	x.machine = e.uid(x.node)
 	request := PublishRequest{Volume: x.volume, NodeID: id, Mode: x.mode, Context: map[string]string{}}
 	if d := e.volume(x.volume).MigrationTimeout; d > 0 {
 		request.Context["migrationTimeoutSeconds"] = strconv.Itoa(int(time.Duration(d) / time.Second))
@@ -187,8 +189,9 @@ func (x *entry) settle(verb string) {
 			}
 			x.attached = true
 			x.setAttached()
-			if x.wished {
-				x.engine.use(x.volume, x.node)
+			// What the volume was wanted for went with its machine.
+			if e := x.engine; x.wished && (!e.nodeDead() || e.uid(x.node) == x.machine) {
+				e.use(x.volume, x.node)
 			}
 			x.plan()
 		},

@@ -123,17 +123,12 @@ func (e *engine) deleteNode(name string) {
 }
 
 // killMachine stops a machine: its workloads end with it.
-func (e *engine) killMachine(name string) {
-	for _, v := range e.scn.Spec.Volumes {
-		e.rest(v.Name, name)
-	}
-	e.backend.KillMachine(e.nodeID(name))
-}
+func (e *engine) killMachine(name string) { e.backend.KillMachine(e.nodeID(name)) }
 
 // use starts the workload of a volume on a node, if its machine runs: it writes from now on.
 func (e *engine) use(volume, node string) {
 	if m := e.nodes[node]; m != nil && e.backend.Alive(m.ID) && e.volume(volume).AccessMode != "ReadOnlyMany" {
-		e.backend.Write(volume, m.ID)
+		e.backend.Use(volume, m.ID)
 	}
 }
 
@@ -158,6 +153,14 @@ func ready(is bool) corev1.NodeStatus {
 		status = corev1.ConditionTrue
 	}
 	return corev1.NodeStatus{Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: status}}}
+}
+
+// uid is that of the Node object of a name, or of the last one.
+func (e *engine) uid(node string) string {
+	if m := e.nodes[node]; m != nil {
+		return m.uid
+	}
+	return ""
 }
 
 func (e *engine) away() bool { return e.outage }

@@ -30,13 +30,14 @@ type Backend struct {
 	machines map[string]bool // alive or not, by node id
 }
 
-// volume is one volume's truth; its maps are by node id.
+// volume is one volume's truth; its maps are by node id. What it holds is its device.
 type volume struct {
 	grants map[string]grant
 	used   map[string]bool   // a workload uses the volume
 	ended  map[string]uint64 // grants up to this epoch are refused
 	all    uint64            // the same for every node
 	newest map[string]uint64 // the highest epoch ever granted
+	device device
 }
 
 type grant struct {
@@ -57,7 +58,7 @@ func (b *Backend) CreateVolume(handle string) {
 	if b.volumes[handle] == nil {
 		b.volumes[handle] = &volume{
 			grants: make(map[string]grant), used: make(map[string]bool),
-			ended: make(map[string]uint64), newest: make(map[string]uint64),
+			ended: make(map[string]uint64), newest: make(map[string]uint64), device: device{known: make(map[string]int)},
 		}
 	}
 }
@@ -87,7 +88,7 @@ func (b *Backend) KillMachine(id string) {
 		return
 	}
 	for _, handle := range slices.Sorted(maps.Keys(b.volumes)) {
-		b.Rest(handle, id)
+		b.rest(handle, id) // without a last word
 	}
 	b.machines[id] = false
 	b.tell("machineDown", "", id, 0, false)
@@ -106,18 +107,29 @@ func (b *Backend) DropGrants(id string) {
 // Alive reports whether a machine is switched on.
 func (b *Backend) Alive(id string) bool { return b.machines[id] }
 
-// Write says that a workload on a machine begins to use a volume, whether or not it can.
-func (b *Backend) Write(handle, id string) {
+// Use says that a workload on a machine begins to use a volume, whether or not it can. It writes then, and whenever the access
+// to the volume changes, until it rests or gets an I/O error.
+func (b *Backend) Use(handle, id string) {
 	if v := b.volumes[handle]; v != nil && !v.used[id] {
 		v.used[id] = true
 		b.tell("write", handle, id, v.grants[id].epoch, false)
+		b.writeAll(handle)
 	}
 }
 
-// Rest says that it ends to do so.
+// Rest says that it writes a last time, and ends.
 func (b *Backend) Rest(handle, id string) {
 	if v := b.volumes[handle]; v != nil && v.used[id] {
+		b.write(handle, id)
+		b.rest(handle, id)
+	}
+}
+
+// rest ends the workload on a machine.
+func (b *Backend) rest(handle, id string) {
+	if v := b.volumes[handle]; v.used[id] {
 		delete(v.used, id)
+		delete(v.device.known, id)
 		b.tell("rest", handle, id, v.grants[id].epoch, false)
 	}
 }
@@ -159,6 +171,7 @@ func (b *Backend) grant(handle, id string, epoch uint64, readOnly bool) error {
 	if !had || now != want {
 		v.grants[id] = want
 		b.tell("grant", handle, id, want.epoch, readOnly)
+		b.writeAll(handle)
 	}
 	return nil
 }
@@ -195,6 +208,7 @@ func (b *Backend) end(verb, handle, id string) {
 	epoch := v.grants[id].epoch
 	delete(v.grants, id)
 	b.tell(verb, handle, id, epoch, false)
+	b.writeAll(handle)
 }
 
 func (b *Backend) tell(verb, handle, id string, epoch uint64, readOnly bool) {

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,27 +23,49 @@ func newBackendTest() (*stub, *Backend, *BackendClient) {
 // TestWhoWrites: granted, alive, and in use.
 func TestWhoWrites(t *testing.T) {
 	loop, b, c := newBackendTest()
-	b.Write("v", "id-node-1")
+	b.Use("v", "id-node-1")
 	require.Empty(t, b.Writers("v"), "not granted")
 	require.NoError(t, c.Grant(ctx, "v", "id-node-1", 1, false))
 	require.NoError(t, c.Grant(ctx, "v", "id-node-1", 1, false), "a repeated grant is fine, and no news")
 	require.NoError(t, c.Grant(ctx, "v", "id-node-2", 2, true))
-	b.Write("v", "id-node-2")
+	b.Use("v", "id-node-2")
 	require.Equal(t, []string{"id-node-1"}, b.Writers("v"), "node-2 may only read")
 	b.KillMachine("id-node-1")
 	require.Empty(t, b.Writers("v"), "not alive")
 	b.StartMachine("id-node-1")
 	require.Empty(t, b.Writers("v"), "alive again, but its workload is gone")
-	b.Write("v", "id-node-1")
+	b.Use("v", "id-node-1")
 	require.Equal(t, []string{"id-node-1"}, b.Writers("v"), "the same machine keeps its grants")
 	require.NoError(t, c.Fence(ctx, "v", "id-node-1", 1))
 	require.Empty(t, b.Writers("v"))
 	b.DropGrants("id-node-2")
 	require.Empty(t, b.Granted("v"))
 	require.Equal(t, []string{
-		"machineUp node-1", "machineUp node-2", "write v node-1", "grant v node-1", "grant v node-2", "write v node-2",
-		"rest v node-1", "machineDown node-1", "machineUp node-1", "write v node-1", "fence v node-1", "revoke v node-2",
+		"machineUp node-1", "machineUp node-2", "write v node-1", "grant v node-1", "io v node-1", "grant v node-2", "io v node-1",
+		"write v node-2", "io v node-1", "rest v node-1", "machineDown node-1", "machineUp node-1", "write v node-1", "io v node-1",
+		"fence v node-1", "io v node-1", "rest v node-1", "revoke v node-2",
 	}, loop.told(trace.World))
+}
+
+// A write goes over the last one that its author knows of. What somebody else wrote in between is lost.
+func TestLostWrite(t *testing.T) {
+	loop, b, c := newBackendTest()
+	require.NoError(t, c.Grant(ctx, "v", "id-node-1", 1, false))
+	b.Use("v", "id-node-1")
+	require.NoError(t, c.Grant(ctx, "v", "id-node-2", 2, false))
+	b.Use("v", "id-node-2")
+	b.Rest("v", "id-node-1")
+	require.NoError(t, c.Fence(ctx, "v", "id-node-2", 2))
+	var writes []string
+	for _, e := range loop.events {
+		if e.Verb == "io" {
+			writes = append(writes, fmt.Sprintf("%s epoch %d: %d over %d %s", e.Node, e.Epoch, int(e.Value), e.Count, e.Code))
+		}
+	}
+	require.Equal(t, []string{
+		"node-1 epoch 1: 1 over 0 OK", "node-1 epoch 1: 2 over 1 OK", "node-1 epoch 1: 3 over 2 OK",
+		"node-2 epoch 2: 4 over 3 OK", "node-1 epoch 1: 5 over 3 OK", "node-2 epoch 0: 0 over 4 Refused",
+	}, writes, "the fourth write is lost with the fifth")
 }
 
 func TestWorldEventsNameTheMachine(t *testing.T) {
@@ -82,7 +105,7 @@ func TestLateGrant(t *testing.T) {
 	loop.events = nil
 	require.NoError(t, c.Grant(ctx, "v", "id-node-1", 4, false))
 	require.Empty(t, loop.events)
-	b.Write("v", "id-node-1")
+	b.Use("v", "id-node-1")
 	require.Empty(t, b.Writers("v"), "the newer grant is for reading")
 	require.NoError(t, c.Grant(ctx, "v", "id-node-1", 6, false))
 	require.Equal(t, []string{"id-node-1"}, b.Writers("v"))

@@ -60,7 +60,8 @@ func (k Kind) Point() bool {
 //	process   Verb                                      start, lead, depose, crash, stopped
 //	phase     Name
 //	change    Resource Verb Name UID Version Volume Node State Record   Verb: created, updated, deleting, deleted
-//	world     Verb Volume Node UID Epoch                Verb: grant, revoke, fence, write, rest, machineUp, machineDown
+//	world     Verb Volume Node UID Epoch                Verb: grant, revoke, fence, write, rest, machineUp, machineDown; a workload begins to write, and ends
+//	          Verb Volume Node UID Epoch Count Value Code   Verb io: one write; Count is the number of the write that it is based on, Value its own
 //	belief    Volume Node UID Epoch State Mode Time Since Limit         State "" with an empty Node is about the volume: Time is its detach stamp
 //	counter   Name Value                                Value is the new value; Name carries its labels, sorted
 //	recorded  Name Verb Resource Message                Name: the object, Verb: the reason
