@@ -57,14 +57,14 @@ type cell struct {
 
 // doubt says why memory and the persisted record may disagree.
 type doubt struct {
-	reserved uint64   // the epoch of a reservation whose write has an unknown result; 0 if none
+	reserved holder   // a reservation whose write has an unknown result; epoch 0 if none
 	removed  []holder // holders whose removal has an unknown result
 	cause    Cause    // why they were removed
 	stamp    stamp    // when
 }
 
 // tried reports whether a write may have been, or may yet be, carried out.
-func (d *doubt) tried() bool { return d.reserved > 0 || len(d.removed) > 0 }
+func (d *doubt) tried() bool { return d.reserved.epoch > 0 || len(d.removed) > 0 }
 
 // NewManager makes a Manager. A nil client is allowed: nothing is persisted. It is an error if a metric cannot be registered.
 func NewManager(client kubernetes.Interface, options ...Option) (*Manager, error) {

@@ -494,3 +494,16 @@ func TestWritesOfAnEarlierLeaderComeTooLate(t *testing.T) {
 	reserve()
 	require.Len(t, w.records, writes, "once is enough")
 }
+
+// Two managers may give one epoch. A reservation that one of them was never told of is not the other one's.
+func TestAnothersReservationIsNotUndone(t *testing.T) {
+	w := newWorld(t, "v")
+	first := w.m
+	w.effects = []effect{{err: errReset}}
+	require.Error(t, first.TrackAttachmentWithMode(ctx, "v", "n1", ReadWriteMany, WithUID("u1")))
+	w.clock.Step(time.Second)
+	w.restart()
+	w.must(w.m.TrackAttachmentWithMode(ctx, "v", "n1", ReadWriteMany, WithUID("u1")))
+	w.must(first.TrackAttachmentWithMode(ctx, "v", "n2", ReadWriteMany, WithUID("u2")))
+	require.Equal(t, []string{"n1", "n2"}, w.named("pv-v"))
+}

@@ -141,7 +141,7 @@ func (m *Manager) adopt(volume string, c *cell, r reading) (notes []note) {
 	case touched:
 		// Memory is newer than what was read, but where it follows from the record alone the wishes tell more.
 	case r.first:
-		notes = m.settle(volume, c, r.persisted, 0)
+		notes = m.settle(volume, c, r.persisted, holder{})
 		if !r.known {
 			m.assume(c, r)
 		}
@@ -151,7 +151,7 @@ func (m *Manager) adopt(volume string, c *cell, r reading) (notes []note) {
 			m.restoreStamp(volume, r.detachedAt, m.clock.Now().UTC().Round(0))
 		}
 	case r.known:
-		notes = m.settle(volume, c, r.persisted, 0)
+		notes = m.settle(volume, c, r.persisted, holder{})
 	default:
 		return nil
 	}

@@ -25,6 +25,11 @@ func (h holder) is(node, uid string) bool {
 	return h.node == node && (h.uid == uid || h.uid == "" || uid == "")
 }
 
+// same reports whether both are one reservation. Two managers may give one epoch, even to one node, but not in one instant.
+func (h holder) same(o holder) bool {
+	return h.node == o.node && h.uid == o.uid && h.epoch == o.epoch && h.at.Equal(o.at)
+}
+
 func (h holder) instance(volume string) Instance {
 	return Instance{Volume: volume, Node: h.node, UID: h.uid, Epoch: h.epoch}
 }

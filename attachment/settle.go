@@ -10,10 +10,10 @@ func (t *Turn) settle(p persisted) {
 	t.change(func() []note { return t.m.settle(t.volume, t.cell, p, t.cell.doubt.reservation()) })
 }
 
-// reservation is the epoch of a reservation that was tried, and of which nobody was told that it succeeded; 0 if none.
-func (d *doubt) reservation() uint64 {
+// reservation is what was tried, and of which nobody was told that it succeeded; its epoch is 0 if there is none.
+func (d *doubt) reservation() holder {
 	if d == nil {
-		return 0
+		return holder{}
 	}
 	return d.reserved
 }
@@ -28,7 +28,7 @@ func (d *doubt) reservation() uint64 {
 //	                           else another manager's, or from before a restart: comes in, uncertain
 //
 // The caller has the lock.
-func (m *Manager) settle(volume string, c *cell, p persisted, undone uint64) (notes []note) {
+func (m *Manager) settle(volume string, c *cell, p persisted, undone holder) (notes []note) {
 	if c.doubt != nil {
 		if done := c.record.only(func(h holder) bool { return !p.has(h) && (record{holders: c.doubt.removed}).has(h) }); len(done) > 0 {
 			notes = m.finish(volume, c, done, c.doubt.cause, c.doubt.stamp)
@@ -60,7 +60,7 @@ func (m *Manager) settle(volume string, c *cell, p persisted, undone uint64) (no
 }
 
 // union returns the holders that settle leaves.
-func (m *Manager) union(c *cell, p persisted, undone uint64, now time.Time) []holder {
+func (m *Manager) union(c *cell, p persisted, undone holder, now time.Time) []holder {
 	var all []holder
 	for _, h := range c.holders {
 		_, again := p.find(h.node, h.uid)
@@ -70,7 +70,7 @@ func (m *Manager) union(c *cell, p persisted, undone uint64, now time.Time) []ho
 		}
 	}
 	for _, h := range p.holders {
-		if c.has(h) || h.epoch == undone {
+		if c.has(h) || undone.epoch > 0 && h.same(undone) {
 			continue
 		}
 		if h.at.After(now) {

@@ -111,7 +111,7 @@ func (t *Turn) Reserve(ctx context.Context, c Claim) (Entry, error) {
 	case result == unknown:
 		t.change(func() []note {
 			t.cell.epoch = got.epoch
-			t.cell.doubt = &doubt{reserved: got.epoch}
+			t.cell.doubt = &doubt{reserved: got}
 			return nil
 		})
 		fallthrough
