@@ -80,10 +80,10 @@ func (v *volume) droppedAs(i *instance) *dropped {
 }
 
 // foundedPast reports whether another incarnation wrote the volume's first record while this one believed in an instance
-// without any, and left it out.
+// without any, or was about to, and left it out.
 func (v *volume) foundedPast(p *proc, i *instance) bool {
 	_, named := v.pv.doc.find(i.node, i.uid, i.epoch)
-	return v.pv.valid && !named && v.pv.founded.step > i.seen.step && v.pv.founder != p.num && v.pv.founder != 0
+	return v.pv.valid && !named && v.pv.founded.step > min(i.seen.step, p.led.step) && v.pv.founder != p.num && v.pv.founder != 0
 }
 
 // explain finds the cause of a removal: by the actor of the write that took the instance off the record, else by the actor of
@@ -149,6 +149,16 @@ func (s *state) explain(c change) removal {
 func (c change) outdated(d *dropped) bool {
 	_, named := c.volume.pv.doc.find(d.Node, d.UID, d.Epoch)
 	return d.proc != c.proc.num && d.when.step >= c.proc.led.step && !named
+}
+
+// synced reports whether an instance of a volume went in the present step because another incarnation wrote the record.
+func (s *state) synced(p *proc, v *volume) bool {
+	for _, r := range s.removals {
+		if r.proc == p && r.volume == v && r.cause == becauseSynced {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *state) explainByOperation(o *operation, i *instance) cause {

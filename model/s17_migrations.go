@@ -13,7 +13,7 @@ func (r *observable) moved(s *state, x move) {
 	case !x.ended && x.restored:
 	case !x.ended:
 		b.due[migrationsTotal("started")]++
-	case x.restored || x.proc.rebuilds(s):
+	case x.restored || x.proc.rebuilds(s) || s.synced(x.proc, x.volume): // another incarnation may have counted it
 		b.fuzzy++
 		b.overdue++
 	case s.now.at-x.latest >= x.timeout:
