@@ -10,6 +10,7 @@ func (c *chaos) processClasses() []class {
 	return []class{
 		{"crash", 3, c.crash},
 		{"depose", 2, c.depose},
+		{"overlap", 2, c.overlap},
 		{"lifecycle", 3, c.lifecycle},
 		{"trigger", 3, c.trigger},
 		{"call", 4, c.call},
@@ -26,6 +27,20 @@ func (c *chaos) crash() {
 func (c *chaos) depose() {
 	if d, ok := c.downtime("depose"); ok {
 		c.add(Step{Depose: &Downtime{For: d}})
+	}
+}
+
+// overlap starts the next process before this one has ended, and wants something done meanwhile.
+func (c *chaos) overlap() {
+	if c.now < c.away {
+		return
+	}
+	c.mark()
+	lasts := pick(c, "overlap/for", c.millis("overlap/ms", 1, 5000), c.seconds("overlap/s", 5, 60))
+	c.add(Step{Overlap: &Overlap{For: Duration(lasts), Unelected: c.per("overlap/unelected", 4)}})
+	c.stopped = false
+	for range c.choose("overlap/calls", 3) {
+		c.after(c.millis("overlap/call", 0, 2000), func() { pick(c, "overlap/what", c.start, c.rush, c.move)() })
 	}
 }
 

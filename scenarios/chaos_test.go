@@ -58,11 +58,13 @@ func TestChaos_TellsStoriesThatMakeSense(t *testing.T) {
 				require.NotEqual(t, "direct", step.Publish.Volume)
 				wished[*step.Publish] = true
 			case step.Unpublish != nil:
-				require.True(t, wished[*step.Unpublish], "seed %d step %d", seed, i)
-				delete(wished, *step.Unpublish)
+				a := *step.Unpublish
+				a.Force = false
+				require.True(t, wished[a], "seed %d step %d", seed, i)
+				delete(wished, a)
 			case len(step.Lifecycle) > 0:
 				stopped = step.Lifecycle[len(step.Lifecycle)-1] != "start"
-			case step.Crash != nil, step.Depose != nil:
+			case step.Crash != nil, step.Depose != nil, step.Overlap != nil:
 				stopped = false
 			case step.Call != nil && step.Call.Volume != "direct":
 				require.Contains(t, []string{"", "GetAttachment", "IsWithinGracePeriod", "GetDetachTimestamp", "ListAttachments", "Rebuild"}, step.Call.Method)
@@ -88,7 +90,7 @@ func TestChaos_Variety(t *testing.T) {
 	for _, action := range []string{"publish", "unpublish", "deleteNode"} {
 		floors[action] = 500
 	}
-	for _, action := range []string{"createNode", "setReady", "killMachine", "startMachine", "crash", "depose", "lifecycle", "trigger", "call", "clockStep", "outage", "lag", "disconnect"} {
+	for _, action := range []string{"createNode", "setReady", "killMachine", "startMachine", "crash", "depose", "overlap", "lifecycle", "trigger", "call", "clockStep", "outage", "lag", "disconnect"} {
 		floors[action] = 150
 	}
 	for _, e := range fault.Effects() {

@@ -155,7 +155,7 @@ func (c *chaos) unpublish(volume, node string) {
 		return
 	}
 	c.mark()
-	c.add(Step{Unpublish: &Attachment{Volume: volume, Node: node}})
+	c.add(Step{Unpublish: &Attachment{Volume: volume, Node: node, Force: c.per("force", 10)}})
 	c.wishes[volume] = slices.DeleteFunc(c.wishes[volume], func(n string) bool { return n == node })
 }
 

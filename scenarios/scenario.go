@@ -125,6 +125,7 @@ type Step struct {
 	StartMachine *NodeRef   `json:"startMachine,omitempty"` // it is back, without grants
 
 	Crash      *Downtime `json:"crash,omitempty"`      // the system's process dies and starts again after Downtime.For
+	Overlap    *Overlap  `json:"overlap,omitempty"`    // another process leads before this one has ended
 	Depose     *Downtime `json:"depose,omitempty"`     // it loses leadership (Run's context ends) and leads again after Downtime.For
 	Lifecycle  []string  `json:"lifecycle,omitempty"`  // start, stop, cancel: a burst by one goroutine, with no pause between
 	Trigger    *Times    `json:"trigger,omitempty"`    // ask for a pass now, Times.Times times
@@ -141,6 +142,9 @@ type Attachment struct {
 	Node   string `json:"node"`
 	// Name is the VolumeAttachment's name; the default follows from volume and node (see Defaults).
 	Name string `json:"name,omitempty"`
+	// Force is for unpublish: the workload is not asked first and writes on, as when the attach/detach controller has waited
+	// six minutes for a kubelet that does not answer, or finds the taint out-of-service.
+	Force bool `json:"force,omitempty"`
 }
 
 // NodeRef names a node.
@@ -157,6 +161,14 @@ type NodeReady struct {
 // Downtime is how long a process is away.
 type Downtime struct {
 	For Duration `json:"for"`
+}
+
+// Overlap is a rolling update: the next process starts and leads while the one before still runs, for that long. The one
+// before loses its leadership at that moment, and what it has begun goes on.
+type Overlap struct {
+	For Duration `json:"for"`
+	// Unelected leaves both processes leader: there is no election, or it failed.
+	Unelected bool `json:"unelected,omitempty"`
 }
 
 // Times is a number of repetitions; 0 means 1.

@@ -31,6 +31,9 @@ func (v *validator) step(path string, s Step) {
 		v.add(path, "the step has more than one action: "+strings.Join(actions, ", "), "", "write a step for each; steps of one instant keep their order")
 	}
 	v.attachment(path+".publish", s.Publish)
+	if s.Publish != nil && s.Publish.Force {
+		v.add(path+".publish.force", "only unpublish can be forced", "", "")
+	}
 	v.attachment(path+".unpublish", s.Unpublish)
 	v.nodeStep(path, s)
 	v.processStep(path, s)
@@ -71,6 +74,9 @@ func (v *validator) nodeStep(path string, s Step) {
 func (v *validator) processStep(path string, s Step) {
 	if s.Crash != nil {
 		v.duration(path+".crash.for", s.Crash.For)
+	}
+	if s.Overlap != nil {
+		v.duration(path+".overlap.for", s.Overlap.For)
 	}
 	if s.Depose != nil {
 		v.duration(path+".depose.for", s.Depose.For)

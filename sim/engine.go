@@ -43,6 +43,7 @@ type engine struct {
 	writer   *trace.Writer
 
 	now      *incarnation // the system's process; nil while it is down
+	elder    *incarnation // the one before, while they overlap; else nil
 	born     int          // incarnations so far
 	ops      int          // operations so far
 	entries  map[string]*entry
@@ -147,8 +148,10 @@ func (e *engine) settled() {
 	}
 	e.lastStep = at
 	e.mu.Unlock()
-	if e.now != nil {
-		e.now.observe()
+	for _, in := range []*incarnation{e.elder, e.now} {
+		if in != nil {
+			in.observe()
+		}
 	}
 	e.mu.Lock()
 	if !e.broken && e.checker.Violated() {

@@ -105,8 +105,14 @@ func (in *incarnation) stopped(err error) {
 	if in.engine.panicked(err) || in.engine.ending {
 		return
 	}
-	if in.lead.Err() == nil {
-		in.engine.crashNow(time.Second)
+	switch e := in.engine; {
+	case in == e.elder && in.lead.Err() == nil:
+		e.endOverlap()
+		return
+	case in == e.elder:
+		return // it waits for its end
+	case in.lead.Err() == nil:
+		e.crashNow(time.Second)
 		return
 	}
 	in.offerLead(max(0, in.leadAt-in.engine.loop.Now()))
@@ -130,29 +136,15 @@ func (in *incarnation) depose(away time.Duration) {
 // leads reports whether the process is leader.
 func (in *incarnation) leads() bool { return in.running && in.lead.Err() == nil }
 
-// crashNow kills the process. Nothing that it had begun takes effect any more; its callers see a broken connection.
+// crashNow kills the process, and the one before if there still is one. Another one starts after down.
 func (e *engine) crashNow(down time.Duration) {
-	in := e.now
-	if in == nil {
+	if e.now == nil {
 		return
 	}
+	e.endOverlap()
+	in := e.now
 	e.now = nil
-	e.loop.Emit(trace.Event{Kind: trace.Process, Proc: in.proc.Num, Verb: "crash"})
-	in.proc.Kill()
-	if in.lead != nil {
-		in.lead.end(context.Canceled)
-	}
-	if ctx := in.life.Load(); ctx != nil {
-		ctx.end(context.Canceled)
-	}
-	for _, op := range sortedOps(in.inflight) {
-		if op.gaveUp {
-			continue // its caller has been told, and may have called again since
-		}
-		in.giveUp(op, context.Canceled)
-		op.done(errConnection)
-	}
-	in.prober.end()
+	in.die()
 	e.revive = &sched.Point{
 		Kind: trace.Process, Label: e.label("process", "start", ""), Actor: "process", Ready: e.loop.Now() + down,
 		Fire: func(ev *trace.Event, _ fault.Decision) {
@@ -164,6 +156,31 @@ func (e *engine) crashNow(down time.Duration) {
 		},
 	}
 	e.loop.Offer(e.revive)
+}
+
+// die ends the process. Nothing that it had begun takes effect any more; its callers see a broken connection.
+func (in *incarnation) die() {
+	in.engine.loop.Emit(trace.Event{Kind: trace.Process, Proc: in.proc.Num, Verb: "crash"})
+	in.proc.Kill()
+	if in.lead != nil {
+		in.lead.end(context.Canceled)
+	}
+	if ctx := in.life.Load(); ctx != nil {
+		ctx.end(context.Canceled)
+	}
+	in.hangUp()
+	in.prober.end()
+}
+
+// hangUp breaks the connection to every caller.
+func (in *incarnation) hangUp() {
+	for _, op := range sortedOps(in.inflight) {
+		if op.gaveUp {
+			continue // its caller has been told, and may have called again since
+		}
+		in.giveUp(op, context.Canceled)
+		op.done(errConnection)
+	}
 }
 
 // start begins an operation of the system under test on a goroutine of its own; ev is the event of the step that does so.

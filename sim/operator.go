@@ -83,6 +83,8 @@ func (e *engine) actOnSystem(ev *trace.Event, s scenarios.Step) {
 		return
 	}
 	switch {
+	case s.Overlap != nil:
+		e.overlap(*s.Overlap)
 	case s.Depose != nil:
 		in.depose(time.Duration(s.Depose.For))
 	case len(s.Lifecycle) > 0:

@@ -24,6 +24,7 @@ func (e *engine) heal() {
 	e.phase("heal")
 	e.plan.End()
 	e.endOutage()
+	e.endOverlap()
 	e.server.SetLag("", 0)
 	// An injected empty list leaves a cache empty that no event would ever fill again: every cache lists anew.
 	e.server.Disconnect("", cluster.HistoryGone)
@@ -64,7 +65,7 @@ func (e *engine) drain() {
 	e.revokeSome()
 	for _, x := range e.sortedEntries() {
 		x.again = false
-		x.remove()
+		x.remove(false)
 	}
 	e.runUntil(drainMax, func() bool { return len(e.entries) == 0 })
 	rec := e.scn.Spec.Reconciler

@@ -65,12 +65,12 @@ func (e *engine) wish(a scenarios.Attachment) {
 	x.create()
 }
 
-// unwish deletes the VolumeAttachment of a volume and a node; the workload stops using the volume first.
+// unwish deletes the VolumeAttachment of a volume and a node; the workload stops using the volume first, unless it is forced.
 func (e *engine) unwish(a scenarios.Attachment) {
 	for _, x := range e.sortedEntries() {
 		if x.volume == a.Volume && x.node == a.Node && (a.Name == "" || a.Name == x.name) {
 			x.again = false
-			x.remove()
+			x.remove(a.Force)
 		}
 	}
 }
@@ -85,12 +85,14 @@ func (x *entry) create() {
 	x.plan()
 }
 
-func (x *entry) remove() {
+func (x *entry) remove(force bool) {
 	if !x.wished {
 		return
 	}
 	x.wished, x.failures = false, 0
-	x.engine.rest(x.volume, x.node)
+	if !force {
+		x.engine.rest(x.volume, x.node)
+	}
 	mustOrGone(cluster.Delete[*storagev1.VolumeAttachment](x.engine.server, x.name))
 	x.plan()
 }
@@ -127,7 +129,7 @@ func (x *entry) backoff() time.Duration {
 
 // call makes one CSI call.
 func (x *entry) call(ev *trace.Event, verb string) {
-	e, in := x.engine, x.engine.now
+	e, in := x.engine, x.engine.serving()
 	if in == nil { // nobody listens on the socket
 		ev.Verb, ev.Volume, ev.Node, ev.Mode, ev.Code = verb, x.volume, x.node, x.mode, "Unavailable"
 		x.failures++
