@@ -111,6 +111,8 @@ func (s *state) takeProcess(e *trace.Event) {
 	}
 	p := s.proc(e.Proc)
 	switch e.Verb {
+	case "start":
+		s.counts.overlaps += len(s.alive) - 1
 	case "lead":
 		p.leading, p.led, p.rebuilding = true, s.now, true
 		p.leads++

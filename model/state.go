@@ -65,6 +65,9 @@ func newState(h trace.Header) *state {
 		wishes: make(map[string]*wish), procs: make(map[int]*proc), ops: make(map[int]*operation), calls: make(map[int]*call),
 		wallMax: h.Setup.Start, down: make(map[string]bool), counts: newCounts(),
 	}
+	if h.Setup.NodeDead {
+		s.counts.assumed = 1
+	}
 	for _, v := range h.Setup.Volumes {
 		s.volume(v.Handle).mode = v.Mode
 		s.volume(v.Handle).pv.name = v.PV

@@ -11,6 +11,8 @@ type counts struct {
 	nodesGone, nodesGoneAttached                int
 	migrationFaults, migrations                 int
 	cleared, evicted, repairs, orphans, rebuilt int
+	assumed, leaned                             int // A-dead
+	overlaps                                    int // processes that began while another one ran
 }
 
 func newCounts() counts {
@@ -86,7 +88,8 @@ func (c *counts) tally() Tally {
 		"publishes OK": c.publishes, "unpublishes OK": c.unpublishes, "conflicts": c.conflicts, "crashes": c.crashes,
 		"crashes in mid-pass": c.midPass, "node deletions": c.nodesGone, "node deletions with volumes attached": c.nodesGoneAttached,
 		"migrations in flight at a fault": c.migrationFaults, "migrations": c.migrations, "stale entries cleared": c.cleared,
-		"evictions": c.evicted, "repairs": c.repairs, "orphans unpublished": c.orphans,
+		"evictions": c.evicted, "repairs": c.repairs, "orphans unpublished": c.orphans, "overlapping processes": c.overlaps,
+		"A-dead assumed": c.assumed, "A-dead leaned on": c.leaned,
 	}
 	for effect, n := range c.faults {
 		t["fault/"+effect] = n
