@@ -507,3 +507,20 @@ func TestAnothersReservationIsNotUndone(t *testing.T) {
 	w.must(first.TrackAttachmentWithMode(ctx, "v", "n2", ReadWriteMany, WithUID("u2")))
 	require.Equal(t, []string{"n1", "n2"}, w.named("pv-v"))
 }
+
+// Another manager has ended a migration, and begun one between the same nodes the other way round.
+func TestAnothersMigrationIsTakenOver(t *testing.T) {
+	w := newWorld(t, "v")
+	first := w.m
+	w.must(first.TrackAttachmentWithMode(ctx, "v", "n1", ReadWriteMany, WithUID("u1")))
+	w.must(first.AddSecondaryAttachment(ctx, "v", "n2", time.Minute))
+	w.clock.Step(time.Second)
+	w.restart()
+	w.must(w.m.RemoveNodeAttachment(ctx, "v", "n1"))
+	w.must(w.m.RemoveNodeAttachment(ctx, "v", "n2"))
+	w.must(w.m.TrackAttachmentWithMode(ctx, "v", "n2", ReadWriteMany, WithUID("u2")))
+	w.must(w.m.AddSecondaryAttachment(ctx, "v", "n1", time.Hour))
+	w.must(first.TrackAttachmentWithMode(ctx, "v", "n2", ReadWriteMany, WithUID("u2")))
+	a, _ := first.GetAttachment("v")
+	require.Equal(t, &Migration{StartedAt: noon.Add(time.Second), Timeout: time.Hour, Source: "n2", Target: "n1"}, a.Migration)
+}

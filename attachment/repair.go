@@ -84,10 +84,11 @@ func (t *Turn) load(ctx context.Context) error {
 }
 
 // locate makes sure that memory knows enough to decide a claim: a volume without a PersistentVolume must have none, for
-// nothing of it will be persisted; and an entry that another manager wrote must be there still, for nothing will be written.
+// nothing of it will be persisted; and an entry that is relied on as it is must be on record still, for nothing will be
+// written, and another manager may have ended it.
 func (t *Turn) locate(ctx context.Context, c Claim) error {
 	h, has := t.cell.find(c.Node, c.UID)
-	if t.m.client == nil || t.looked || t.cell.place != nil && !(has && h.loaded) {
+	if t.m.client == nil || t.looked || t.cell.place != nil && !(has && (h.loaded || h.state == Held)) {
 		return nil
 	}
 	_, err := t.look(ctx)

@@ -5,8 +5,12 @@ import (
 	"time"
 )
 
-// settle brings memory in line with what was just read of the volume's record.
+// settle brings memory in line with what was just read of the volume's record. At a version that memory knows already there is
+// nothing to learn.
 func (t *Turn) settle(p persisted) {
+	if at := t.cell.place; t.cell.doubt == nil && at != nil && p.place != nil && at.version == p.place.version {
+		return
+	}
 	t.change(func() []note { return t.m.settle(t.volume, t.cell, p, t.cell.doubt.reservation()) })
 }
 
@@ -42,7 +46,9 @@ func (m *Manager) settle(volume string, c *cell, p persisted, undone holder) (no
 	if len(c.holders) == 0 || next.mode == "" {
 		next.mode = p.mode
 	}
-	next = next.trim()
+	if next = next.trim(); next.migration != nil && !next.keeps(c.record, next.migration.Source, next.migration.Target) {
+		next.migration = nil // another one, between the same two nodes, may have begun since
+	}
 	restored := next.migration == nil && p.migration != nil
 	if restored {
 		next.migration = p.migration
@@ -145,6 +151,16 @@ func (m *Manager) finish(volume string, c *cell, gone []holder, why Cause, detac
 		m.stamps.set(volume, detached)
 	}
 	return notes
+}
+
+// keeps reports whether what an earlier record had on the nodes is the same still.
+func (r record) keeps(earlier record, nodes ...string) bool {
+	for _, n := range nodes {
+		if h, ok := earlier.find(n, ""); !ok || !r.has(h) {
+			return false
+		}
+	}
+	return true
 }
 
 // only returns the holders for which keep is true.

@@ -106,7 +106,7 @@ func (p *publish) run() error {
 	case mine != nil && a.Mode != p.Mode:
 		return coded(AlreadyExists, "it is published there as %s, not as %s", a.Mode, p.Mode)
 	case mine != nil && mine.State == attachment.Held:
-		return nil
+		return p.grantAgain()
 	}
 	if len(others) > 0 && !(p.Mode.ManyNode() && a.Mode.ManyNode()) {
 		dead, err := p.lookAt(others)
@@ -142,7 +142,7 @@ func (p *publish) sort(entries []attachment.Entry) (mine *attachment.Entry, gone
 // grantNew reserves, and then asks the backend: what is granted is on record, whatever is lost from here on.
 func (p *publish) grantNew() error {
 	e, err := p.reserve()
-	if err != nil {
+	if err != nil || e.State == attachment.Held {
 		return err
 	}
 	err = p.grant(e)
@@ -155,12 +155,12 @@ func (p *publish) grantNew() error {
 	return err
 }
 
-// grantAgain asks for the same epoch again, after a publish or an unpublish whose end is unknown, once the reservation is
-// known to last. If that is refused, the epoch may have been ended by a revoke whose answer was lost, and then no retry
+// grantAgain makes sure that the reservation is on record, and asks for the same epoch again if a publish or an unpublish
+// left its end unknown. If that is refused, the epoch may have been ended by a revoke whose answer was lost, and then no retry
 // would ever succeed. A revoke makes sure that it has ended; then the node gets a new one.
 func (p *publish) grantAgain() error {
 	e, err := p.reserve()
-	if err != nil {
+	if err != nil || e.State == attachment.Held {
 		return err
 	}
 	err = p.grant(e)
