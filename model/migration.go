@@ -73,6 +73,12 @@ func (s *state) reserving(v *volume) bool {
 // rebuiltIn reports whether a change of belief may be a rebuild's doing, and not an operation's.
 func (s *state) rebuiltIn(c change) bool { return c.proc.rebuilds(s) && !s.reserving(c.volume) }
 
+// adopted reports whether an instance was read off a record that another incarnation wrote, and not reserved here.
+func (s *state) adopted(c change) bool {
+	author, known := c.volume.authors[c.after.epoch]
+	return known && author != c.proc.num
+}
+
 // youngest is the instance that was reserved last.
 func (m *memory) youngest() *instance {
 	out := m.instances[0]

@@ -56,7 +56,8 @@ type dealing struct {
 	held    bool // an OK of publish stands, and no unpublish was called since that publish began
 	uid     string
 	mode    string
-	begun   moment // the publish that OK belongs to
+	by      *proc  // who said that OK
+	begun   moment // the publish that it belongs to
 	ok      moment
 	owed    bool // the node may have the volume: an unpublish is owed
 	asked   bool
@@ -211,7 +212,7 @@ func (s *state) grantDeal(o *operation) {
 	if d.held && sameUID(d.uid, uid) {
 		return
 	}
-	d.held, d.uid, d.mode, d.begun, d.ok = true, uid, o.mode, o.begun, s.now
+	d.held, d.uid, d.mode, d.by, d.begun, d.ok = true, uid, o.mode, o.proc, o.begun, s.now
 	for _, w := range o.volume.wishes {
 		if w.node == o.node {
 			w.shed = false

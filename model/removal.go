@@ -29,6 +29,7 @@ type removal struct {
 	fenced  bool       // the backend had ended the access before
 	check   read       // the actor's last live read of the node before the decision
 	checked bool       // there was one
+	foreign bool       // another incarnation wrote the record without it
 	live    bool       // the node (name and uid) was there from the check to the decision
 	pass    pass       // the pass that went on at the decision
 }
@@ -99,7 +100,7 @@ func (s *state) explain(c change) removal {
 	if d := c.volume.droppedAs(i); d != nil && (d.when.step >= i.seen.step || c.outdated(d)) {
 		actor, op, wrote, r.decided, r.pass, late = d.actor, d.op, true, d.when, d.pass, d.late
 		if d.proc != c.proc.num {
-			r.cause = becauseSynced
+			r.cause, r.foreign = becauseSynced, true
 			if c.proc.hurt[c.volume.handle] { // its own removal, whose result it never learned, may have been first
 				r.cause = becauseFinished
 			}
@@ -154,7 +155,7 @@ func (c change) outdated(d *dropped) bool {
 // synced reports whether an instance of a volume went in the present step because another incarnation wrote the record.
 func (s *state) synced(p *proc, v *volume) bool {
 	for _, r := range s.removals {
-		if r.proc == p && r.volume == v && r.cause == becauseSynced {
+		if r.proc == p && r.volume == v && r.foreign {
 			return true
 		}
 	}

@@ -128,7 +128,7 @@ func (r *singleWriter) settle(s *state) {
 		}
 	}
 	for _, c := range s.changes {
-		if c.before != nil || c.after == nil || s.rebuiltIn(c) || !c.volume.single() || (c.volume.direct && manyNode(c.after.mode)) {
+		if c.before != nil || c.after == nil || s.rebuiltIn(c) || s.adopted(c) || !c.volume.single() || (c.volume.direct && manyNode(c.after.mode)) {
 			continue
 		}
 		for _, i := range c.memory.instances {

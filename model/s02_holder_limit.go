@@ -44,7 +44,7 @@ func (r *holderLimit) step(s *state, e *trace.Event) {
 
 func (r *holderLimit) settle(s *state) {
 	for _, c := range s.changes {
-		if c.before != nil || c.after == nil || s.rebuiltIn(c) {
+		if c.before != nil || c.after == nil || s.rebuiltIn(c) || s.adopted(c) {
 			continue
 		}
 		modes := []string{c.volume.requested()}

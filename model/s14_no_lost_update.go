@@ -20,7 +20,7 @@ func (r *noLostUpdate) step(s *state, e *trace.Event) {
 	}
 	for _, v := range s.order {
 		for _, d := range v.deals {
-			if d.held && d.begun.step > o.begun.step && d.ok.step <= s.now.step && !s.absent(d.node, d.uid) && !o.proc.memory(v.handle).names(d.node) {
+			if d.held && d.by == o.proc && d.begun.step > o.begun.step && d.ok.step <= s.now.step && !s.absent(d.node, d.uid) && !o.proc.memory(v.handle).names(d.node) {
 				r.violate(s, "memory", []int{o.begun.step, d.ok.step}, "the rebuild lost %s on %s, which was acknowledged at step %d while it went on", v.handle, d.node, d.ok.step)
 			}
 		}

@@ -8,11 +8,10 @@ import "github.com/holdfast-sim/holdfast/sim/trace"
 type splitLeadership struct {
 	ruling
 	wrote map[*proc]map[string]moment // by actor: its first write since leadership ended
-	by    map[*dealing]int            // the incarnation that told OK
 }
 
 func newSplitLeadership(s *state) rule {
-	r := &splitLeadership{wrote: make(map[*proc]map[string]moment), by: make(map[*dealing]int)}
+	r := &splitLeadership{wrote: make(map[*proc]map[string]moment)}
 	r.judge(s, "calls")
 	r.judge(s, "writes")
 	return r
@@ -52,10 +51,9 @@ func (r *splitLeadership) calls(s *state, o *operation) {
 	if !d.held {
 		return
 	}
-	r.by[d] = o.proc.num
 	for _, x := range o.volume.held() {
-		if other := r.by[x]; x != d && o.volume.single() && other != 0 && other != o.proc.num && x.ok.step >= o.begun.step && !s.absent(x.node, x.uid) {
-			r.violate(s, "calls", []int{x.ok.step, o.begun.step}, "incarnations %d and %d both told OK for %s, on %s and %s", other, o.proc.num, o.volume.handle, x.node, o.node)
+		if x != d && o.volume.single() && x.by != o.proc && x.ok.step >= o.begun.step && !s.absent(x.node, x.uid) {
+			r.violate(s, "calls", []int{x.ok.step, o.begun.step}, "incarnations %d and %d both told OK for %s, on %s and %s", x.by.num, o.proc.num, o.volume.handle, x.node, o.node)
 		}
 	}
 }
