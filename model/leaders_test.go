@@ -96,3 +96,55 @@ func TestDeviceAndLeadersInPairs(t *testing.T) {
 		})
 	}
 }
+
+// What looks like a violation and is none, beside the violation that it looks like.
+func TestDeviceAndLeadersNarrow(t *testing.T) {
+	for _, c := range []struct {
+		name, invariant string
+		write           func(s *script, wrong bool)
+	}{
+		{"a write that was sent before Stop arrives after it", "L1", func(s *script, wrong bool) {
+			s.publish("vm", "n1")
+			s.deleteNode("n1")
+			s.wait(graceful)
+			s.uids["n1"] = ""
+			s.pass(func() { s.read("run", "n1") })
+			lifecycle(s, "stop", "OK")
+			s.wait(5 * time.Millisecond)
+			if wrong {
+				s.wait(time.Second)
+			}
+			s.remove("run", "vm", "n1", func(h held, _ bool) {
+				s.note("StaleAttachmentCleared", "volume vm cleared from "+h.Node)
+				s.count("stale_cleared_total", 1)
+			})
+			lifecycle(s, "start", "OK")
+		}},
+		{"what another leader acknowledged is not in this one's rebuild", "S14", func(s *script, wrong bool) {
+			second(s, false)
+			if wrong {
+				s.proc = 1
+				s.counts["tracked_attachments"] = 0
+			}
+			s.point(trace.Event{Kind: trace.Op, Op: 200, Proc: 1, Actor: "operator", Verb: "rebuild"})
+			s.publish("vm", "n1")
+			if wrong {
+				s.believe("vm", s.docs["vm"].Instances[0], "gone")
+			}
+			s.point(trace.Event{Kind: trace.Return, Op: 200, Proc: 1, Actor: "op-200", Verb: "rebuild", Code: "OK"})
+			s.point(trace.Event{Kind: trace.Process, Proc: 1, Verb: "crash"})
+		}},
+	} {
+		t.Run(c.invariant+" "+c.name, func(t *testing.T) {
+			s := begin()
+			c.write(s, false)
+			for _, r := range model.Check(s.finish().header, s.events).Violations() {
+				t.Errorf("the trace that is to hold: %s (step %d, %v)", r, r.Step, r.Witnesses)
+			}
+			s = begin()
+			c.write(s, true)
+			r, _ := model.Check(s.finish().header, s.events).Lookup(c.invariant)
+			require.Equal(t, model.Violated, r.Outcome, r.String())
+		})
+	}
+}
