@@ -524,3 +524,15 @@ func TestAnothersMigrationIsTakenOver(t *testing.T) {
 	a, _ := first.GetAttachment("v")
 	require.Equal(t, &Migration{StartedAt: noon.Add(time.Second), Timeout: time.Hour, Source: "n2", Target: "n1"}, a.Migration)
 }
+
+// Nothing to take off is said only after a live look: another manager may have put it there.
+func TestNothingToRemoveIsVerified(t *testing.T) {
+	w := newWorld(t, "v")
+	first := w.m
+	w.must(first.TrackAttachment(ctx, "v", "n1"))
+	w.must(first.UntrackAttachment(ctx, "v"))
+	w.restart()
+	w.must(w.m.TrackAttachment(ctx, "v", "n2"))
+	w.must(first.RemoveNodeAttachment(ctx, "v", "n2"))
+	require.Empty(t, w.named("pv-v"))
+}

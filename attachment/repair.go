@@ -95,6 +95,27 @@ func (t *Turn) locate(ctx context.Context, c Claim) error {
 	return err
 }
 
+// Verify looks live whether another manager has put on record what memory does not know of. An operation that finds nothing to
+// end asks this before it says so. Where no PersistentVolume is known there is nothing to look at.
+func (t *Turn) Verify(ctx context.Context) error {
+	if t.m.client == nil || t.looked {
+		return nil
+	}
+	name := ""
+	if t.cell.place != nil {
+		name = t.cell.place.name
+	} else if in := t.m.synced(); in != nil {
+		if pv, err := only(in.byHandle(t.m.driver, t.volume)); err == nil && pv != nil {
+			name = pv.Name
+		}
+	}
+	if name == "" {
+		return nil
+	}
+	_, err := t.lookAt(ctx, name)
+	return err
+}
+
 // look reads the record live, and settles what follows for memory.
 func (t *Turn) look(ctx context.Context) (persisted, error) {
 	if t.cell.place == nil {

@@ -60,17 +60,26 @@ func (m *Manager) RemoveNodeAttachment(ctx context.Context, volume, node string)
 		what += " on " + node
 	}
 	return m.withTurn(ctx, volume, what, func(t *Turn) error {
-		var gone []Instance
-		if a, ok := t.Attachment(); ok {
-			for _, e := range a.Entries {
-				if node == "" || e.Node == node {
-					gone = append(gone, e.Instance)
-				}
+		gone := t.on(node)
+		if len(gone) == 0 {
+			if err := t.Verify(ctx); err != nil {
+				return err
 			}
+			gone = t.on(node)
 		}
 		_, err := t.Remove(ctx, Detached, gone...)
 		return err
 	})
+}
+
+// on returns the instances on a node, or all of them if it is empty.
+func (t *Turn) on(node string) (some []Instance) {
+	for _, h := range t.cell.holders {
+		if node == "" || h.node == node {
+			some = append(some, h.instance(t.volume))
+		}
+	}
+	return some
 }
 
 // UntrackAttachment takes every node off a volume.

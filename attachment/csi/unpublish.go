@@ -28,25 +28,39 @@ func (c *Controller) unpublish(ctx context.Context, volume, nodeID string) error
 		return err
 	}
 	defer turn.End()
+	mine := h.entries(turn, nodeID)
+	if len(mine) == 0 {
+		if err := turn.Verify(h.ctx); err != nil {
+			return unsure(h.ctx, fmt.Errorf("look for a record of it: %w", err))
+		}
+		mine = h.entries(turn, nodeID)
+	}
+	// The revoke is made even if no record names the node: nobody knows better than the backend what it has granted.
+	if err := h.end(turn, volume, nodeID, mine); err != nil {
+		return err
+	}
+	if nodeID == "" {
+		return nil
+	}
+	// What the call may have meant stays, and the sweep ends it when its VolumeAttachment is gone.
+	a, _ := turn.Attachment()
+	doubt(turn, slices.DeleteFunc(a.Entries, func(e attachment.Entry) bool { return !h.nodes.maybe(e, nodeID) }))
+	return nil
+}
+
+// entries returns those of the node with that id, or all of them if it is empty.
+func (h *handler) entries(turn *attachment.Turn, nodeID string) []attachment.Entry {
 	a, _ := turn.Attachment()
 	if nodeID == "" {
-		return h.end(turn, volume, nodeID, a.Entries)
+		return a.Entries
 	}
 	names := h.nodes.names(nodeID)
-	mine := slices.DeleteFunc(a.Entries, func(e attachment.Entry) bool {
+	return slices.DeleteFunc(a.Entries, func(e attachment.Entry) bool {
 		if e.NodeID != "" {
 			return e.NodeID != nodeID
 		}
 		return !slices.Contains(names, e.Node)
 	})
-	// The revoke is made even if no record names the node: nobody knows better than the backend what it has granted.
-	if err := h.end(turn, volume, nodeID, mine); err != nil {
-		return err
-	}
-	// What the call may have meant stays, and the sweep ends it when its VolumeAttachment is gone.
-	a, _ = turn.Attachment()
-	doubt(turn, slices.DeleteFunc(a.Entries, func(e attachment.Entry) bool { return !h.nodes.maybe(e, nodeID) }))
-	return nil
 }
 
 // end ends entries of a volume, all of which are on one node, or on any if the node id is empty: the backend revokes, then
