@@ -39,6 +39,9 @@ type owed struct {
 	gone []string
 	why  Cause
 	done bool
+	// foreign: what is owed is not a removal but the new writing of what an earlier manager wrote. A repair that finds nothing
+	// to mend does not write, so that is still to be done.
+	foreign bool
 }
 
 const twinTimeout = 45 * time.Second
@@ -130,6 +133,9 @@ func (tw *twin) settle(v string, now time.Duration) {
 		return
 	}
 	delete(tw.owed, v)
+	if o.foreign {
+		return
+	}
 	delete(tw.foreign, v)
 	if o.done {
 		tw.remove(v, o.gone, o.why, tw.record[v].stamp, now)
@@ -213,10 +219,16 @@ func (mc *machine) reserve(t *rapid.T, confirm bool) {
 				require.ErrorIs(t, err, ErrModeMismatch)
 				return
 			}
-			if written := mc.twin.foreign[v] && strings.HasSuffix(n, "=uncertain"); written && fails {
+			written := mc.twin.foreign[v] && strings.HasSuffix(n, "=uncertain")
+			if written && (!fails || done) {
+				r := mc.twin.record[v]
+				r.stamped = b.stamped // it may have been cleared in memory only
+				mc.twin.record[v] = r
+			}
+			if written && fails {
 				require.Error(t, err, "what an earlier manager wrote is written anew before anybody relies on it")
 				if unknown {
-					mc.twin.owed[v] = owed{}
+					mc.twin.owed[v] = owed{foreign: true}
 				}
 				return
 			} else if written {

@@ -35,7 +35,6 @@ type Manager struct {
 	rebuilds  int                 // rebuilds under way
 	lead      int                 // counts leaderships
 	rebuilt   bool
-	tracked   int
 	version   uint64
 }
 
@@ -130,7 +129,6 @@ func (m *Manager) change(volume string, c *cell, f func() []note) {
 	notes := f()
 	m.version++
 	c.changed = m.version
-	m.tracked += len(c.holders) - holders
 	m.metrics.tracked.Add(float64(len(c.holders) - holders))
 	switch {
 	case c.running && !running:
@@ -193,12 +191,15 @@ func (m *Manager) nextEpoch(c *cell) uint64 {
 	}
 	for {
 		last := m.unrecorded.Load()
-		next := max(c.epoch+1, last+1, uint64(max(0, m.clock.Now().UnixMicro())))
+		next := max(c.epoch+1, last+1, m.epochNow())
 		if m.unrecorded.CompareAndSwap(last, next) {
 			return next
 		}
 	}
 }
+
+// epochNow is the wall clock's microseconds, above every epoch that was counted from 1.
+func (m *Manager) epochNow() uint64 { return uint64(max(0, m.clock.Now().UnixMicro())) }
 
 func sortedKeys[V any, K cmp.Ordered](set map[K]V) []K {
 	keys := make([]K, 0, len(set))

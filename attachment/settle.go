@@ -28,8 +28,9 @@ func (d *doubt) reservation() holder {
 //	only in memory             its removal was tried: it has succeeded, and counts now;
 //	                           never persisted, or there is no record at all: stays;
 //	                           else another manager has removed it: goes
-//	only in the record         it is the reservation to be undone: nobody was told, nothing was granted, ignore it;
-//	                           else another manager's, or from before a restart: comes in, uncertain
+//	only in the record         it is the reservation to be undone: nobody was told, nothing was granted, ignore it; but if
+//	                           the record has moved on since, another manager may have made it its own and granted it;
+//	                           so then, as another manager's, or from before a restart: comes in, uncertain
 //
 // The caller has the lock.
 func (m *Manager) settle(volume string, c *cell, p persisted, undone holder) (notes []note) {
@@ -37,6 +38,9 @@ func (m *Manager) settle(volume string, c *cell, p persisted, undone holder) (no
 		if done := c.record.only(func(h holder) bool { return !p.has(h) && (record{holders: c.doubt.removed}).has(h) }); len(done) > 0 {
 			notes = m.finish(volume, c, done, c.doubt.cause, c.doubt.stamp)
 		}
+	}
+	if p.epoch != undone.epoch {
+		undone = holder{}
 	}
 	had := len(c.holders) > 0
 	now := m.clock.Now().UTC().Round(0)

@@ -180,12 +180,17 @@ func (t *Turn) Doubt(i Instance) {
 func (t *Turn) Remove(ctx context.Context, why Cause, instances ...Instance) (bool, error) {
 	var gone []holder
 	var detached stamp
+	var raised uint64
 	at, result, err := t.commit(ctx, func(st stamp) (record, time.Time, error) {
 		gone = t.current(instances)
 		if len(gone) == 0 {
 			return record{}, time.Time{}, errNothing
 		}
 		next := t.cell.without(gone)
+		if why == Refused { // its epoch may have ended in a life of the volume of which no record tells: the next is above all
+			next.epoch = max(next.epoch, t.m.epochNow())
+			raised = next.epoch
+		}
 		if len(next.holders) > 0 || why == Refused {
 			return next, st.wall, nil
 		}
@@ -209,6 +214,7 @@ func (t *Turn) Remove(ctx context.Context, why Cause, instances ...Instance) (bo
 	}
 	t.change(func() []note {
 		t.cell.place, t.cell.doubt = at, nil
+		t.cell.epoch = max(t.cell.epoch, raised)
 		return t.m.finish(t.volume, t.cell, gone, why, detached)
 	})
 	return true, nil
