@@ -179,19 +179,25 @@ var oddHandles = []string{"/subscriptions/Abc/disks/disk-1", "projects/p/zones/z
 // world draws the set-up.
 func (c *chaos) world() {
 	spec := &c.scn.Spec
-	spec.Nodes = numberedNodes(c.between("nodes", 2, 4))
+	nodes, volumes := c.between("nodes", 2, 4), c.between("volumes", 1, 4)
+	if c.per("crowd", 16) { // so many that a call for each is too many, and the loss of one node is not the loss of half
+		nodes, volumes = c.between("crowd/nodes", 6, 9), c.between("crowd/volumes", 6, 9)
+	}
+	spec.Nodes = numberedNodes(nodes)
 	if len(spec.Nodes) > 2 && c.per("later", 5) {
 		spec.Nodes[len(spec.Nodes)-1].Later = true
 	}
 	for _, n := range spec.Nodes {
 		c.nodes = append(c.nodes, machine{name: n.Name, exists: !n.Later, alive: !n.Later})
 	}
-	for i := range c.between("volumes", 1, 4) {
+	for i := range volumes {
 		v := Volume{Name: "disk-" + strconv.Itoa(i+1), AccessMode: pick(c, "mode", accessModes[0], accessModes[0], accessModes[0], accessModes[0], accessModes[1],
 			accessModes[2], accessModes[3], accessModes[3], accessModes[3], accessModes[3])}
 		if v.AccessMode == accessModes[3] {
-			v.MigrationTimeout = pick[Duration](c, "migration timeout", 0, 0, Duration(30*time.Second), Duration(time.Minute), Duration(2*time.Minute), Duration(5*time.Minute))
+			v.MigrationTimeout = pick[Duration](c, "migration timeout", 0, 0, Duration(30*time.Second), Duration(time.Minute), Duration(2*time.Minute), Duration(5*time.Minute),
+				Duration(time.Second), Duration(2*time.Hour))
 		}
+		v.Unclaimed = c.per("unclaimed", 8)
 		spec.Volumes = append(spec.Volumes, v)
 	}
 	if c.per("odd handle", 8) {
@@ -211,6 +217,9 @@ func (c *chaos) world() {
 	}
 	spec.Latency = c.latency("latency", 50*time.Millisecond, 0, 20*time.Millisecond, 200*time.Millisecond, time.Second, 3*time.Second)
 	spec.Deliver = c.latency("deliver", 10*time.Millisecond, 0, 50*time.Millisecond, 500*time.Millisecond, 2*time.Second)
+	if c.per("exact", 5) { // nothing takes any time: what is due at an instant happens at that instant
+		spec.Latency, spec.Deliver = Latency{}, Latency{}
+	}
 	c.pace = c.between("pace", 1, 6)
 }
 

@@ -4,7 +4,31 @@ import "time"
 
 // directClasses are the stories that the Manager's own methods tell of the one volume that nothing else touches.
 func (c *chaos) directClasses() []class {
-	return []class{{"byHand", 4, c.byHand}}
+	return []class{{"byHand", 4, c.byHand}, {"ask", 2, c.ask}}
+}
+
+// ask unpublishes a volume and asks the Manager about that, some times within grace and at its end, perhaps with a jump of the
+// wall clock or a crash between.
+func (c *chaos) ask() {
+	v, ok := c.volume("ask", c.used)
+	if !ok {
+		return
+	}
+	c.unpublishAll(v.Name)
+	at, grace := time.Duration(0), time.Duration(c.scn.Spec.Reconciler.GracePeriod)
+	for range c.between("ask/times", 1, 4) {
+		at += pick(c, "ask/gap", time.Millisecond, c.millis("ask/ms", 1, 3000), grace/4, grace/2)
+		c.after(at, func() {
+			switch c.choose("ask/between", 8) {
+			case 0:
+				c.clockStep()
+			case 1:
+				c.crash()
+			default:
+				c.add(Step{Call: &Call{Method: pick(c, "ask/method", "IsWithinGracePeriod", "IsWithinGracePeriod", "IsWithinGracePeriod", "GetDetachTimestamp", "GetAttachment"), Volume: v.Name}})
+			}
+		})
+	}
 }
 
 // byHand tracks the volume on a node and then does what callers do with it: once more, on a second node, off one of them or

@@ -13,6 +13,7 @@ func (c *chaos) nodeClasses() []class {
 		{"createNode", 3, c.createSomeNode},
 		{"setReady", 2, c.flap},
 		{"killMachine", 3, c.killMachine},
+		{"toTheDot", 2, c.toTheDot},
 	}
 }
 
@@ -71,6 +72,19 @@ func (c *chaos) replaceNode() {
 			}
 		}
 	})
+}
+
+// toTheDot deletes a node and asks for passes at the end of its grace, and a nanosecond before and after that.
+func (c *chaos) toTheDot() {
+	node, ok := c.victim("dot")
+	if !ok {
+		return
+	}
+	c.deleteNode(node)
+	for _, beside := range []time.Duration{-1, 0, 1} {
+		c.after(time.Duration(c.scn.Spec.Reconciler.GracePeriod)+beside, func() { c.add(Step{Trigger: &Times{}}) })
+	}
+	c.after(c.seconds("dot/back", 60, 200), func() { c.createNode(node) })
 }
 
 func (c *chaos) createSomeNode() {

@@ -86,7 +86,7 @@ func TestChaos_Variety(t *testing.T) {
 		}
 	}
 	floors := map[string]int{"fence": 400, "not dead": 150, "later node": 50, "no faults": 50, "at a boundary": 400, "dual attach": 300, "same name": 150,
-		"node deleted with volumes": 350, "rwo wished twice": 250, "crash in a pass": 150, "longer than 10m": 150, "shorter than 5m": 150}
+		"node deleted with volumes": 350, "rwo wished twice": 250, "crash in a pass": 150, "longer than 10m": 140, "shorter than 5m": 150}
 	for _, action := range []string{"publish", "unpublish", "deleteNode"} {
 		floors[action] = 500
 	}

@@ -15,7 +15,7 @@ func (c *chaos) soon() time.Duration {
 	case 3, 4, 5, 6, 7:
 		return c.now + c.millis("gap/seconds", 1000, 12_000)
 	case 8, 9:
-		return c.now + time.Duration(c.pace)*c.millis("gap/minute", 5_000, 30_000)
+		return c.now + time.Duration(c.pace)*c.millis("gap/minute", 5_000, 38_000)
 	default:
 		return c.boundary()
 	}
@@ -40,7 +40,7 @@ func (c *chaos) timeout() time.Duration {
 	all := []time.Duration{time.Duration(spec.Reconciler.GracePeriod), time.Duration(spec.Reconciler.GracePeriod), time.Duration(spec.Reconciler.Interval),
 		time.Duration(spec.Reconciler.GracePeriod + spec.Reconciler.Interval), csiCallTimeout}
 	for _, v := range spec.Volumes {
-		if v.MigrationTimeout > 0 {
+		if v.MigrationTimeout > 0 && v.MigrationTimeout <= Duration(time.Hour/12) {
 			all = append(all, time.Duration(v.MigrationTimeout))
 		}
 	}

@@ -81,6 +81,8 @@ type Volume struct {
 	Name       string `json:"name"`
 	PV         string `json:"pv,omitempty"`
 	AccessMode string `json:"accessMode"` // ReadWriteOnce, ReadWriteOncePod, ReadOnlyMany, ReadWriteMany
+	// Unclaimed leaves its PersistentVolume without a claim.
+	Unclaimed bool `json:"unclaimed,omitempty"`
 	// MigrationTimeout goes into the volume context as migrationTimeoutSeconds; 0 leaves it to the driver.
 	MigrationTimeout Duration `json:"migrationTimeout,omitempty"`
 }
@@ -121,6 +123,8 @@ type Step struct {
 	CreateNode   *NodeRef   `json:"createNode,omitempty"`   // a Node object with a new uid
 	DeleteNode   *NodeRef   `json:"deleteNode,omitempty"`   // the Node object goes; under assume.nodeDead its machine dies
 	SetReady     *NodeReady `json:"setReady,omitempty"`     // the Node's Ready condition
+	DeletePV     *PV        `json:"deletePV,omitempty"`     // the volume's PersistentVolume is deleted, and gone after PV.For
+	CreatePV     *PV        `json:"createPV,omitempty"`     // there is one again, with a new uid and without a record
 	KillMachine  *NodeRef   `json:"killMachine,omitempty"`  // the machine stops writing; the Node object stays
 	StartMachine *NodeRef   `json:"startMachine,omitempty"` // it is back, without grants
 
@@ -142,6 +146,8 @@ type Attachment struct {
 	Node   string `json:"node"`
 	// Name is the VolumeAttachment's name; the default follows from volume and node (see Defaults).
 	Name string `json:"name,omitempty"`
+	// AccessMode is for publish: what the call asks for; empty is the volume's own.
+	AccessMode string `json:"accessMode,omitempty"`
 	// Force is for unpublish: the workload is not asked first and writes on, as when the attach/detach controller has waited
 	// six minutes for a kubelet that does not answer, or finds the taint out-of-service.
 	Force bool `json:"force,omitempty"`
@@ -150,6 +156,13 @@ type Attachment struct {
 // NodeRef names a node.
 type NodeRef struct {
 	Node string `json:"node"`
+}
+
+// PV names a volume whose PersistentVolume comes or goes.
+type PV struct {
+	Volume string `json:"volume"`
+	// For is how long it is still there while it is being deleted: its protection finalizer holds it.
+	For Duration `json:"for,omitempty"`
 }
 
 // NodeReady is a node's Ready condition.

@@ -31,9 +31,7 @@ func (v *validator) step(path string, s Step) {
 		v.add(path, "the step has more than one action: "+strings.Join(actions, ", "), "", "write a step for each; steps of one instant keep their order")
 	}
 	v.attachment(path+".publish", s.Publish)
-	if s.Publish != nil && s.Publish.Force {
-		v.add(path+".publish.force", "only unpublish can be forced", "", "")
-	}
+	v.callStep(path, s)
 	v.attachment(path+".unpublish", s.Unpublish)
 	v.nodeStep(path, s)
 	v.processStep(path, s)
@@ -55,6 +53,28 @@ func (v *validator) attachment(path string, a *Attachment) {
 		return
 	}
 	v.attachments[name] = this
+}
+
+// callStep checks what only one of the two calls takes.
+func (v *validator) callStep(path string, s Step) {
+	if s.Publish != nil && s.Publish.Force {
+		v.add(path+".publish.force", "only unpublish can be forced", "", "")
+	}
+	if s.Publish != nil && s.Publish.AccessMode != "" {
+		v.oneOf(path+".publish.accessMode", s.Publish.AccessMode, accessModes)
+	}
+	if s.Unpublish != nil && s.Unpublish.AccessMode != "" {
+		v.add(path+".unpublish.accessMode", "unpublish asks for no access mode", "", "")
+	}
+	for _, p := range []struct {
+		verb string
+		pv   *PV
+	}{{"deletePV", s.DeletePV}, {"createPV", s.CreatePV}} {
+		if p.pv != nil {
+			v.known(path+"."+p.verb+".volume", "volume", p.pv.Volume, v.volumes)
+			v.duration(path+"."+p.verb+".for", p.pv.For)
+		}
+	}
 }
 
 func (v *validator) nodeStep(path string, s Step) {

@@ -254,7 +254,9 @@ func (e *engine) header() trace.Header {
 		CallLatencyMax: time.Duration(spec.Latency.Max), GuardMin: 3, GuardShare: 0.25, Offers: e.offers,
 	}
 	for _, v := range spec.Volumes {
-		setup.Volumes = append(setup.Volumes, trace.Volume{Handle: v.Name, PV: v.PV, Mode: v.AccessMode})
+		setup.Volumes = append(setup.Volumes, trace.Volume{
+			Handle: v.Name, PV: v.PV, Mode: v.AccessMode, Claim: claimOf(v), MigrationTimeout: time.Duration(v.MigrationTimeout),
+		})
 	}
 	return trace.Header{
 		Format: trace.FormatVersion, Holdfast: Version(), Go: runtime.Version(), System: e.opt.system, Scenario: e.scn.Metadata.Name,

@@ -40,7 +40,8 @@ type operation struct {
 	mode               string
 	ctx                *deadline
 	timer              *sched.Point
-	direct             bool // a method of the Manager, which leadership bounds and not the system itself
+	direct             bool   // a method of the Manager, which leadership bounds and not the system itself
+	answer             string // what the method answered, in words
 	gaveUp             bool
 	// done is what the caller does with the result. It is not called when the caller has given up.
 	done func(err error)
@@ -222,7 +223,7 @@ func (in *incarnation) returnPoint(op *operation, actor string, err error) *sche
 		Fire: func(ev *trace.Event, d fault.Decision) {
 			ev.Op, ev.Verb, ev.Volume, ev.Node, ev.Mode = op.num, op.verb, op.volume, op.node, op.mode
 			ev.Code, ev.Late = CodeOf(err), op.gaveUp
-			if err != nil {
+			if ev.Message = op.answer; err != nil {
 				ev.Message = err.Error()
 			}
 			delete(in.inflight, op.num)

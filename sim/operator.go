@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"context"
-	"strings"
 	"time"
 
 	"github.com/holdfast-sim/holdfast/scenarios"
@@ -48,6 +46,12 @@ func (e *engine) act(ev *trace.Event, s scenarios.Step) {
 		ev.Node = s.SetReady.Node
 		ev.State = map[bool]string{true: "ready", false: "notReady"}[s.SetReady.Ready]
 		e.setReady(ev.Node, s.SetReady.Ready)
+	case s.DeletePV != nil:
+		ev.Volume = s.DeletePV.Volume
+		e.deletePV(*s.DeletePV)
+	case s.CreatePV != nil:
+		ev.Volume = s.CreatePV.Volume
+		e.createPV(e.volume(ev.Volume))
 	case s.KillMachine != nil:
 		ev.Node = s.KillMachine.Node
 		e.killMachine(ev.Node)
@@ -102,24 +106,6 @@ func (e *engine) actOnSystem(ev *trace.Event, s scenarios.Step) {
 		e.callDirectly(ev, *s.Call)
 	}
 }
-
-// callDirectly calls a method of the Manager, if the system offers that. Nobody may do so outside leadership.
-func (e *engine) callDirectly(ev *trace.Event, c scenarios.Call) {
-	d, ok := e.now.sys.(Direct)
-	if !ok || !e.now.leads() {
-		ev.Code = "Unavailable"
-		return
-	}
-	call := DirectCall{Method: c.Method, Volume: c.Volume, Node: c.Node}
-	if c.Volume != "" {
-		call.Mode = e.volume(c.Volume).AccessMode
-	}
-	op := &operation{verb: verbOf(c.Method), volume: c.Volume, node: c.Node, mode: call.Mode, direct: true, done: func(error) {}}
-	e.now.start(ev, op, func(ctx context.Context) error { return d.Call(ctx, call) })
-}
-
-// verbOf is a Go method's name as a verb of the trace: trackAttachment.
-func verbOf(method string) string { return strings.ToLower(method[:1]) + method[1:] }
 
 func (e *engine) trouble(verb, resource string, limit time.Duration) {
 	e.loop.Emit(trace.Event{Kind: trace.Trouble, Verb: verb, Resource: resource, Limit: limit})

@@ -3,6 +3,7 @@ package sim
 import (
 	"io"
 
+	"github.com/holdfast-sim/holdfast/sim/choice"
 	"github.com/holdfast-sim/holdfast/sim/trace"
 )
 
@@ -17,6 +18,7 @@ type options struct {
 	maxSteps int
 	keep     bool
 	recorded []trace.Event
+	choices  choice.Source
 }
 
 type optionFunc func(*options)
@@ -47,6 +49,12 @@ func KeepEvents() Option { return optionFunc(func(o *options) { o.keep = true })
 // Replay follows the labels and the fault effects of a recorded run.
 func Replay(events []trace.Event) Option {
 	return optionFunc(func(o *options) { o.strategy, o.recorded = "replay", events })
+}
+
+// Choices lets a source answer every question of the run, in place of the seed. The seed still seeds math/rand. What the
+// source answers is not in the trace: repeat such a run by the same answers, not by a replay of its trace.
+func Choices(src choice.Source) Option {
+	return optionFunc(func(o *options) { o.strategy, o.choices = "drawn", src })
 }
 
 // Strategies lists the names that Strategy takes.

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -17,7 +18,9 @@ type prober struct {
 	waiting  bool // a question is out
 	hung     bool // and that was told
 	belief   map[beliefKey]trace.Event
+	gone     map[string]beliefKey // the instance of a volume that went last
 	stamps   map[string]int64
+	parted   map[string]time.Duration // since when a stamp ages, in virtual time
 	counters map[string]float64
 }
 
@@ -38,7 +41,7 @@ type beliefKey struct {
 func newProber(in *incarnation) *prober {
 	p := &prober{
 		in: in, ask: make(chan struct{}, 1), answer: make(chan reading, 1), belief: make(map[beliefKey]trace.Event),
-		stamps: make(map[string]int64), counters: make(map[string]float64),
+		gone: make(map[string]beliefKey), stamps: make(map[string]int64), parted: make(map[string]time.Duration), counters: make(map[string]float64),
 	}
 	go p.serve()
 	return p
@@ -117,6 +120,9 @@ func (p *prober) compare(r reading) {
 		if _, ok := seen[k]; !ok {
 			was.State = "gone"
 			events = append(events, was)
+			if last, ok := p.gone[k.volume]; !ok || last.epoch < k.epoch {
+				p.gone[k.volume] = k
+			}
 		}
 	}
 	for k, is := range seen {
@@ -129,12 +135,14 @@ func (p *prober) compare(r reading) {
 		if p.stamps[v] != stamp(t) {
 			events = append(events, trace.Event{Kind: trace.Belief, Proc: proc, Volume: v, Time: stamp(t)})
 			p.stamps[v] = stamp(t)
+			p.parted[v] = loop.Now() - max(0, p.in.engine.wall.Now().Sub(t))
 		}
 	}
 	for v := range p.stamps {
 		if _, ok := r.stamps[v]; !ok {
 			events = append(events, trace.Event{Kind: trace.Belief, Proc: proc, Volume: v})
 			delete(p.stamps, v)
+			delete(p.parted, v)
 		}
 	}
 	for name, v := range r.counters {
@@ -165,4 +173,13 @@ func stamp(t time.Time) int64 {
 		return 0
 	}
 	return t.UnixNano()
+}
+
+// keys are the instances that the system believes, sorted.
+func (p *prober) keys() []beliefKey {
+	keys := slices.Collect(maps.Keys(p.belief))
+	slices.SortFunc(keys, func(a, b beliefKey) int {
+		return cmp.Or(cmp.Compare(a.volume, b.volume), cmp.Compare(a.epoch, b.epoch), cmp.Compare(a.node, b.node), cmp.Compare(a.uid, b.uid))
+	})
+	return keys
 }

@@ -59,7 +59,7 @@ func (m *registry) Unregister(c prometheus.Collector) bool {
 	return m.Registry.Unregister(c)
 }
 
-// read returns every counter and gauge, and of histograms the number of observations, by name with sorted labels. What
+// read returns every counter and gauge, and of histograms the number and the sum of the observations, by name with sorted labels. What
 // is no number has no value either: JSON cannot tell it.
 func (m *registry) read() map[string]float64 {
 	values := make(map[string]float64, len(m.names))
@@ -82,6 +82,7 @@ func (m *registry) read() map[string]float64 {
 				values[name] = d.Gauge.GetValue()
 			case d.Histogram != nil:
 				values[name] = float64(d.Histogram.GetSampleCount())
+				values[strings.Replace(name, "_count", "_sum", 1)] = d.Histogram.GetSampleSum()
 			}
 		}
 	}

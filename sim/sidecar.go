@@ -60,7 +60,7 @@ func (e *engine) wish(a scenarios.Attachment) {
 		x.again = !x.wished
 		return
 	}
-	x := &entry{engine: e, name: name, volume: a.Volume, node: a.Node, mode: e.volume(a.Volume).AccessMode}
+	x := &entry{engine: e, name: name, volume: a.Volume, node: a.Node, mode: cmp.Or(a.AccessMode, e.volume(a.Volume).AccessMode)}
 	e.entries[name] = x
 	x.create()
 }
@@ -219,7 +219,7 @@ func (x *entry) forget() {
 	}
 	delete(x.engine.entries, x.name)
 	if x.again {
-		x.engine.wish(scenarios.Attachment{Volume: x.volume, Node: x.node, Name: x.name})
+		x.engine.wish(scenarios.Attachment{Volume: x.volume, Node: x.node, Name: x.name, AccessMode: x.mode})
 	}
 }
 

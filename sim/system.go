@@ -107,12 +107,17 @@ type Stats interface{ Sizes() map[string]int }
 type Direct interface {
 	// Methods lists the methods that Call takes.
 	Methods() []string
-	Call(ctx context.Context, c DirectCall) error
+	// Call calls one of them. What a method answers is a bool, a time.Time (zero if none) or a []Instance in any order; nil
+	// if it answers nothing. The oracle compares it with what the Believer tells.
+	Call(ctx context.Context, c DirectCall) (answer any, err error)
 }
 
 // DirectCall is a call of a method by name. Arguments that the method does not take are ignored.
 type DirectCall struct {
 	Method, Volume string
-	Node           string // the Node object's name
-	Mode           string // the volume's access mode
+	Node           string        // the Node object's name
+	Mode           string        // the volume's access mode
+	UID            string        // with Epoch: the instance that ClearStale is asked to clear
+	Epoch          uint64        // see UID
+	Grace          time.Duration // what IsWithinGracePeriod is asked for
 }

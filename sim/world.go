@@ -3,7 +3,6 @@ package sim
 import (
 	"runtime"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -30,7 +29,9 @@ type machine struct {
 
 // setup makes the world and the first incarnation of the system.
 func (e *engine) setup() {
-	e.src = choice.Seeded(e.opt.seed)
+	if e.src = e.opt.choices; e.src == nil {
+		e.src = choice.Seeded(e.opt.seed)
+	}
 	e.plan = fault.NewPlan(e.src, rules(e.scn.Spec.Faults)...)
 	spec := e.scn.Spec
 	e.loop = sched.NewLoop(sched.Config{
@@ -44,7 +45,7 @@ func (e *engine) setup() {
 	for _, n := range spec.Nodes {
 		e.nodes[n.Name] = &machine{Node: n}
 	}
-	e.server = cluster.New(cluster.Config{Loop: e.loop, Clock: e.wall.Now, Source: e.src, Lag: e.lag})
+	e.server = cluster.New(cluster.Config{Loop: e.loop, Clock: e.wall.Now, Source: e.src, Lag: e.lag, Driver: driver})
 	e.backend = cluster.NewBackend(cluster.BackendConfig{Loop: e.loop, Node: e.nodeOf})
 	first, err := e.newIncarnation()
 	must(err)
@@ -62,6 +63,7 @@ func (e *engine) setup() {
 			e.createNode(n.Name)
 		}
 	}
+	e.addStrangers()
 	e.loop.Emit(trace.Event{Kind: trace.Process, Proc: first.proc.Num, Verb: "start"})
 	e.adopt(first)
 }
@@ -69,24 +71,6 @@ func (e *engine) setup() {
 // downtime is how long a process is away whose crash the fault plan decided.
 func (e *engine) downtime() time.Duration {
 	return time.Duration(e.src.Choose("downtime", 20)) * time.Second
-}
-
-func (e *engine) addVolume(v scenarios.Volume) {
-	claim := "claim-" + strings.TrimPrefix(v.PV, "pv-") // a handle may be any text, a PersistentVolume's name is one for Kubernetes
-	mode := corev1.PersistentVolumeAccessMode(v.AccessMode)
-	create(e.server, &corev1.PersistentVolumeClaim{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: claim},
-		Spec:       corev1.PersistentVolumeClaimSpec{VolumeName: v.PV, AccessModes: []corev1.PersistentVolumeAccessMode{mode}},
-	})
-	create(e.server, &corev1.PersistentVolume{
-		ObjectMeta: metav1.ObjectMeta{Name: v.PV},
-		Spec: corev1.PersistentVolumeSpec{
-			AccessModes:            []corev1.PersistentVolumeAccessMode{mode},
-			ClaimRef:               &corev1.ObjectReference{Kind: "PersistentVolumeClaim", APIVersion: "v1", Namespace: "default", Name: claim},
-			PersistentVolumeSource: corev1.PersistentVolumeSource{CSI: &corev1.CSIPersistentVolumeSource{Driver: driver, VolumeHandle: v.Name}},
-		},
-	})
-	e.backend.CreateVolume(v.Name)
 }
 
 // createNode makes a Node object with a new uid, and its CSINode. Under A-dead it is a new machine, else the one that was there.

@@ -10,54 +10,66 @@ import (
 	"github.com/holdfast-sim/holdfast/sim"
 )
 
-// method is one method of the Manager as a scenario calls it.
-type method func(ctx context.Context, m *attachment.Manager, c sim.DirectCall) error
+// method is one method of the Manager as a scenario calls it, with its answer.
+type method func(ctx context.Context, m *attachment.Manager, c sim.DirectCall) (any, error)
 
 // methods are the Manager's, by the name that a scenario uses.
 func methods() map[string]method {
 	return map[string]method{
-		"TrackAttachment": func(ctx context.Context, m *attachment.Manager, c sim.DirectCall) error {
+		"TrackAttachment": act(func(ctx context.Context, m *attachment.Manager, c sim.DirectCall) error {
 			return m.TrackAttachment(ctx, c.Volume, c.Node)
-		},
-		"TrackAttachmentWithMode": func(ctx context.Context, m *attachment.Manager, c sim.DirectCall) error {
+		}),
+		"TrackAttachmentWithMode": act(func(ctx context.Context, m *attachment.Manager, c sim.DirectCall) error {
 			return m.TrackAttachmentWithMode(ctx, c.Volume, c.Node, attachment.Mode(c.Mode))
-		},
-		"AddSecondaryAttachment": func(ctx context.Context, m *attachment.Manager, c sim.DirectCall) error {
+		}),
+		"AddSecondaryAttachment": act(func(ctx context.Context, m *attachment.Manager, c sim.DirectCall) error {
 			return m.AddSecondaryAttachment(ctx, c.Volume, c.Node, 5*time.Minute)
-		},
-		"RemoveNodeAttachment": func(ctx context.Context, m *attachment.Manager, c sim.DirectCall) error {
+		}),
+		"RemoveNodeAttachment": act(func(ctx context.Context, m *attachment.Manager, c sim.DirectCall) error {
 			return m.RemoveNodeAttachment(ctx, c.Volume, c.Node)
-		},
-		"UntrackAttachment": func(ctx context.Context, m *attachment.Manager, c sim.DirectCall) error {
+		}),
+		"UntrackAttachment": act(func(ctx context.Context, m *attachment.Manager, c sim.DirectCall) error {
 			return m.UntrackAttachment(ctx, c.Volume)
-		},
-		"ClearDetachTimestamp": func(_ context.Context, m *attachment.Manager, c sim.DirectCall) error {
+		}),
+		"ClearDetachTimestamp": act(func(_ context.Context, m *attachment.Manager, c sim.DirectCall) error {
 			m.ClearDetachTimestamp(c.Volume)
 			return nil
+		}),
+		"GetAttachment": answer(func(m *attachment.Manager, c sim.DirectCall) any {
+			if a, ok := m.GetAttachment(c.Volume); ok {
+				return told([]attachment.Attachment{a})
+			}
+			return []sim.Instance{}
+		}),
+		"ListAttachments":    answer(func(m *attachment.Manager, _ sim.DirectCall) any { return told(m.ListAttachments()) }),
+		"GetDetachTimestamp": answer(func(m *attachment.Manager, c sim.DirectCall) any { return m.GetDetachTimestamp(c.Volume) }),
+		"IsWithinGracePeriod": answer(func(m *attachment.Manager, c sim.DirectCall) any {
+			return m.IsWithinGracePeriod(c.Volume, c.Grace)
+		}),
+		"ClearStale": func(ctx context.Context, m *attachment.Manager, c sim.DirectCall) (any, error) {
+			return m.ClearStale(ctx, attachment.Instance{Volume: c.Volume, Node: c.Node, UID: c.UID, Epoch: c.Epoch})
 		},
-		"GetAttachment": func(_ context.Context, m *attachment.Manager, c sim.DirectCall) error {
-			m.GetAttachment(c.Volume)
-			return nil
-		},
-		"GetDetachTimestamp": func(_ context.Context, m *attachment.Manager, c sim.DirectCall) error {
-			m.GetDetachTimestamp(c.Volume)
-			return nil
-		},
-		"IsWithinGracePeriod": func(_ context.Context, m *attachment.Manager, c sim.DirectCall) error {
-			m.IsWithinGracePeriod(c.Volume, time.Minute)
-			return nil
-		},
-		"ListAttachments": func(_ context.Context, m *attachment.Manager, c sim.DirectCall) error {
-			spoil(m.ListAttachments())
-			return nil
-		},
-		// ClearStale is asked for an instance that never was, which must change nothing.
-		"ClearStale": func(ctx context.Context, m *attachment.Manager, c sim.DirectCall) error {
-			_, err := m.ClearStale(ctx, attachment.Instance{Volume: c.Volume, Node: c.Node, UID: "never", Epoch: 1 << 62})
-			return err
-		},
-		"Rebuild": func(ctx context.Context, m *attachment.Manager, c sim.DirectCall) error { return m.Rebuild(ctx) },
+		"Rebuild": act(func(ctx context.Context, m *attachment.Manager, _ sim.DirectCall) error { return m.Rebuild(ctx) }),
 	}
+}
+
+// act is a method that answers nothing but an error.
+func act(do func(context.Context, *attachment.Manager, sim.DirectCall) error) method {
+	return func(ctx context.Context, m *attachment.Manager, c sim.DirectCall) (any, error) {
+		return nil, do(ctx, m, c)
+	}
+}
+
+// answer is a method that cannot fail.
+func answer(read func(*attachment.Manager, sim.DirectCall) any) method {
+	return func(_ context.Context, m *attachment.Manager, c sim.DirectCall) (any, error) { return read(m, c), nil }
+}
+
+// told is what copies say. They are scribbled on after that, for a copy that is none shows in the next belief.
+func told(all []attachment.Attachment) []sim.Instance {
+	instances := instancesOf(all)
+	spoil(all)
+	return instances
 }
 
 // Methods implements sim.Direct.
@@ -71,10 +83,10 @@ func (s *System) Methods() []string {
 }
 
 // Call implements sim.Direct.
-func (s *System) Call(ctx context.Context, c sim.DirectCall) error {
+func (s *System) Call(ctx context.Context, c sim.DirectCall) (any, error) {
 	m, ok := methods()[c.Method]
 	if !ok {
-		return fmt.Errorf("the Manager has no method %s", c.Method)
+		return nil, fmt.Errorf("the Manager has no method %s", c.Method)
 	}
 	return m(ctx, s.manager, c)
 }

@@ -132,8 +132,13 @@ func (s *System) Version() uint64 { return s.manager.Version() + s.reconciler.Ve
 // pointers is seen to believe nonsense.
 func (s *System) Attachments() ([]sim.Instance, map[string]time.Time) {
 	spoil(s.manager.ListAttachments())
+	clear(s.manager.DetachTimestamps())
+	return instancesOf(s.manager.ListAttachments()), s.manager.DetachTimestamps()
+}
+
+func instancesOf(attachments []attachment.Attachment) []sim.Instance {
 	var out []sim.Instance
-	for _, a := range s.manager.ListAttachments() {
+	for _, a := range attachments {
 		for _, e := range a.Entries {
 			i := sim.Instance{Volume: e.Volume, Node: e.Node, UID: e.UID, Epoch: e.Epoch, State: string(e.State), Mode: string(a.Mode), AttachedAt: e.AttachedAt}
 			if a.Migration != nil {
@@ -142,7 +147,7 @@ func (s *System) Attachments() ([]sim.Instance, map[string]time.Time) {
 			out = append(out, i)
 		}
 	}
-	return out, s.manager.DetachTimestamps()
+	return out
 }
 
 func spoil(attachments []attachment.Attachment) {

@@ -13,7 +13,7 @@ const Record = "holdfast.dev/attachment"
 
 // observe tells the trace of a change.
 func (s *Server) observe(t *table, kind watch.EventType, now, before Object) {
-	if pv, ok := now.(*corev1.PersistentVolume); ok && pv.Spec.CSI != nil {
+	if pv, ok := now.(*corev1.PersistentVolume); ok && pv.Spec.CSI != nil && (s.cfg.Driver == "" || pv.Spec.CSI.Driver == s.cfg.Driver) {
 		s.handles[pv.Name] = pv.Spec.CSI.VolumeHandle
 	}
 	e := trace.Event{Kind: trace.Change, Resource: t.resource, Name: now.GetName(), Verb: changeVerb(kind, now, before)}

@@ -44,6 +44,8 @@ type Config struct {
 	Source choice.Source
 	// Lag is what a watch event takes from its change to the cache, asked for by the label of its delivery; nil is nothing.
 	Lag func(label string) time.Duration
+	// Driver is the CSI driver whose volumes the trace tells of; empty is any.
+	Driver string
 	// HistoryMax is the number of changes of a resource that can be replayed to a watch; a watch from before them gets 410
 	// Expired. Zero is 1024. The server keeps at most twice as many.
 	HistoryMax int

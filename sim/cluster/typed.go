@@ -180,15 +180,6 @@ func (c typed[T, L, A]) Watch(ctx context.Context, o metav1.ListOptions) (watch.
 	return w, nil
 }
 
-// fromInformer names the actor of a request that only an informer makes, if nobody else did: an informer's own context
-// says nothing, and a request of "other" has a poorer label.
-func fromInformer(ctx context.Context, o metav1.ListOptions) context.Context {
-	if sched.Actor(ctx) == "other" && o.ResourceVersion != "" {
-		return sched.WithActor(ctx, "informer")
-	}
-	return ctx
-}
-
 // Delete implements the typed clients' method of this name.
 func (c typed[T, L, A]) Delete(ctx context.Context, name string, o metav1.DeleteOptions) error {
 	_, err := c.one(ctx, "delete", name, func(*trace.Event, fault.Decision) (Object, error) {

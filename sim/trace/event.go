@@ -52,7 +52,8 @@ func (k Kind) Point() bool {
 // Event is one line of a trace. It is flat on purpose: a hand can write and edit it. Which fields are set depends on the kind:
 //
 //	op        Op Verb Volume Node Mode Actor            Verb: publish, unpublish, track..., start, stop, run, trigger, cancel, and the operator's deleteNode, createNode, ...
-//	return    Op Verb Volume Node Mode Code Message     Late: the caller had given up before
+//	          UID Epoch Limit                           the instance, or the grace, that a method of the Manager is asked for
+//	return    Op Verb Volume Node Mode Code Message     Late: the caller had given up before. Message: an error, or a method's answer
 //	call      ID Actor Verb Resource Name Node Volume Epoch Code Fault UID Version
 //	reply     ID Actor Verb Resource Name Node UID Code Fault Count Message
 //	deliver   Verb Resource Name UID Version            Verb: ADDED, MODIFIED, DELETED, ERROR
@@ -170,6 +171,10 @@ type Volume struct {
 	// PV is the name of its PersistentVolume, which differs from the handle; empty if it has none.
 	PV   string `json:"pv,omitempty"`
 	Mode string `json:"mode"`
+	// Claim is the name of the PersistentVolumeClaim that its PersistentVolume is bound to; empty if to none.
+	Claim string `json:"claim,omitempty"`
+	// MigrationTimeout is what its volume context asks for; 0 leaves it to the driver.
+	MigrationTimeout time.Duration `json:"migrationTimeout,omitempty"`
 }
 
 // Offer reports whether the system under test offers the power called name.

@@ -3,6 +3,7 @@ package trace_test
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +75,28 @@ func TestHashSeesEveryEventButProbes(t *testing.T) {
 	require.NotEqual(t, trace.Hash(nil), trace.Hash(a))
 	require.NotEqual(t, trace.Hash(a), trace.Hash([]trace.Event{{Step: 1, Kind: trace.Op, Verb: "unpublish"}}))
 	require.Equal(t, trace.Hash(a), trace.Hash(append(a, trace.Event{Step: 1, Kind: trace.Probe, Name: "goroutines", Value: 3})))
+}
+
+// Two runs that differ in anything that a trace can say are two runs.
+func TestHashSeesEveryField(t *testing.T) {
+	plain := trace.Hash([]trace.Event{{Kind: trace.Op}})
+	of := reflect.TypeFor[trace.Event]()
+	for i := range of.NumField() {
+		e := trace.Event{Kind: trace.Op}
+		switch field := reflect.ValueOf(&e).Elem().Field(i); field.Kind() {
+		case reflect.String:
+			field.SetString("other")
+		case reflect.Bool:
+			field.SetBool(true)
+		case reflect.Float64:
+			field.SetFloat(1.5)
+		case reflect.Uint64:
+			field.SetUint(7)
+		default:
+			field.SetInt(7)
+		}
+		require.NotEqual(t, plain, trace.Hash([]trace.Event{e}), of.Field(i).Name)
+	}
 }
 
 func TestReadForgivesOnlyACutLastLine(t *testing.T) {
