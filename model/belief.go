@@ -11,6 +11,7 @@ type memory struct {
 	instances []*instance // by first appearance
 	stamp     int64       // the detach stamp; 0 if there is none
 	stampAt   moment      // when it last changed
+	parted    parting     // and when what it tells of happened
 	moving    *moving     // the migration under way; nil if none
 	last      [2]string   // source and target of the last pair of nodes that had the volume
 }
@@ -65,6 +66,7 @@ func (s *state) takeBelief(e *trace.Event) {
 	if e.Node == "" {
 		c.stamp, c.was, c.is = true, m.stamp, e.Time
 		m.stamp, m.stampAt = e.Time, s.now
+		m.parted = s.partingOf(p, e.Time)
 		s.changes = append(s.changes, c)
 		return
 	}
@@ -78,6 +80,9 @@ func (s *state) takeBelief(e *trace.Event) {
 		}
 		m.instances = append(m.instances[:at:at], m.instances[at+1:]...)
 		p.tracked--
+		if s.stepped {
+			m.parted.latest = s.now.at // a stamp does not go back, so that a new one may look like the last
+		}
 		s.follow(p, v, m)
 		s.changes = append(s.changes, c)
 		return

@@ -62,6 +62,9 @@ func (s *state) takeCall(e *trace.Event) {
 	if e.Code == "Conflict" {
 		s.counts.conflicts++
 	}
+	if e.Verb == "list" && e.Actor == "informer" {
+		p.listing(e.Resource).cache.tried = true
+	}
 	if writes(e.Verb) {
 		if o := s.ops[op]; o != nil && !p.leading && !o.led {
 			o.effect = true
@@ -119,6 +122,9 @@ func (s *state) takeReply(e *trace.Event) {
 		delete(s.calls, e.ID)
 	}
 	op := operationOf(e)
+	if o := s.ops[op]; o != nil && e.Verb == "grant" && refusal(e.Code) {
+		o.denied = true
+	}
 	switch {
 	case e.Resource == "nodes" && e.Verb == "get":
 		s.takeRead(p, op, e, read{node: nodeNamed(e), uid: e.UID, code: e.Code, asked: asked, told: s.now})

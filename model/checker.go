@@ -52,7 +52,7 @@ func Check(h trace.Header, events []trace.Event) Verdict {
 // Step takes the next event in. Events come in the order of the trace.
 func (c *Checker) Step(e trace.Event) {
 	s := c.state
-	if e.Step != s.now.step {
+	if e.Step != s.now.step || e.At > s.now.at { // a phase may begin in the last step, and later
 		c.settle()
 	}
 	if e.At > s.now.at {

@@ -28,6 +28,7 @@ type claim struct {
 	doc      document
 	valid    bool   // the record could be read
 	changed  moment // its record's last change
+	writer   int    // the incarnation that made it
 	founded  moment // when it got a record that had none
 	founder  int    // and the incarnation that wrote it
 }
@@ -191,10 +192,10 @@ func (s *state) changeClaim(e *trace.Event) {
 	if c.raw == "" {
 		c.founded, c.founder = s.now, s.point.proc
 	}
-	c.raw, c.changed = record, s.now
+	c.raw, c.changed, c.writer = record, s.now, s.point.proc
 	c.doc, c.valid = decode(record)
 	for _, i := range v.before.Instances {
-		if _, still := c.doc.find(i.Node, i.UID, i.Epoch); !still {
+		if _, still := c.doc.find(i.Node, i.UID, i.Epoch); !still && c.exists { // whoever deletes a whole record ends nothing by that
 			v.drop(s, i)
 			delete(v.authors, i.Epoch)
 		}
@@ -207,6 +208,9 @@ func (s *state) changeClaim(e *trace.Event) {
 }
 
 func (s *state) changeWish(e *trace.Event) {
+	if e.Volume == "" {
+		return // of another driver
+	}
 	w := s.wishes[e.Name]
 	if e.Verb == "deleted" {
 		if w != nil {
@@ -224,7 +228,7 @@ func (s *state) changeWish(e *trace.Event) {
 	}
 	if w == nil || (w.uid != e.UID && e.UID != "" && w.uid != "") {
 		if w != nil {
-			s.changeWish(&trace.Event{Verb: "deleted", Name: e.Name})
+			s.changeWish(&trace.Event{Verb: "deleted", Name: e.Name, Volume: w.volume})
 		}
 		w = &wish{name: e.Name, uid: e.UID, volume: e.Volume, node: e.Node, made: s.now}
 		s.wishes[e.Name] = w

@@ -47,13 +47,13 @@ func holderInvariants() []Invariant {
 			Name: "S3", Title: "never clear live", Source: section5, Needs: []string{"believer"},
 			Text:  "The Reconciler clears an instance only if its node, the same uid, was absent at some instant between its check and the clear.",
 			Why:   "What is cleared under a working node is given to the next one while the first still writes.",
-			build: newNeverClearLive,
+			build: newNeverClearLive, kinds: []trace.Kind{trace.Op, trace.Return},
 		},
 		{
-			Name: "S4", Title: "targeted", Source: section5, Needs: []string{"believer"},
+			Name: "S4", Title: "targeted", Source: section5, Needs: []string{"believer", "backend"},
 			Text:  "Handling node N changes only N's entries; other holders of the same volume stay.",
 			Why:   "A migration has two holders; losing one node must not cost the other its record.",
-			build: newTargeted,
+			kinds: []trace.Kind{trace.Call}, build: newTargeted,
 		},
 		{
 			Name: "S5", Title: "grace", Source: section5, Needs: []string{"believer"},
@@ -91,10 +91,10 @@ func systemInvariants() []Invariant {
 func stateInvariants() []Invariant {
 	return []Invariant{
 		{
-			Name: "S9", Title: "atomic", Source: section5, Needs: []string{"believer"},
+			Name: "S9", Title: "atomic", Source: section5, Needs: []string{"believer", "backend"},
 			Text:  "An operation that returns an error leaves memory as if never called, save an uncertain instance and the epoch, and no reader saw a held record in between.",
 			Why:   "Half an operation is a holder that nobody will ever release.",
-			kinds: []trace.Kind{trace.Return, trace.Process}, build: newAtomic,
+			kinds: []trace.Kind{trace.Return, trace.Process, trace.World, trace.Call, trace.Reply}, build: newAtomic,
 		},
 		{
 			Name: "S10", Title: "idempotent", Source: section5, Needs: []string{"believer"},
@@ -104,15 +104,15 @@ func stateInvariants() []Invariant {
 		},
 		{
 			Name: "S11", Title: "linearizable", Source: section5,
-			Text:    "Each volume's history matches the sequential model.",
-			Why:     "What no order of the calls explains, no caller can rely on.",
-			missing: "this build does not search for an order of the calls; S1, S2, S6, S10 and S19 judge what callers are told",
+			Text:  "Each volume's history matches the sequential model.",
+			Why:   "What no order of the calls explains, no caller can rely on.",
+			kinds: []trace.Kind{trace.Op, trace.Return, trace.Call, trace.Process, trace.Change, trace.Trouble}, build: newLinearizable,
 		},
 		{
 			Name: "S12", Title: "isolated", Source: section5, Needs: []string{"believer"},
 			Text:  "Returned values are immutable; a hung operation on one volume never blocks an operation or read on another.",
 			Why:   "One hung call must not stop the whole controller.",
-			kinds: []trace.Kind{trace.Probe, trace.Belief}, build: newIsolated,
+			kinds: []trace.Kind{trace.Probe, trace.Belief, trace.Op, trace.Return}, build: newIsolated,
 		},
 		{
 			Name: "S13", Title: "rebuild is truth", Source: section5, Needs: []string{"believer", "record"},
@@ -142,13 +142,13 @@ func conductInvariants() []Invariant {
 			Name: "S16", Title: "time", Source: section5, Needs: []string{"believer"},
 			Text:  "AttachedAt <= MigrationStartedAt <= now; stamps do not decrease; a jump of the wall clock changes no grace or timeout decision.",
 			Why:   "Clocks jump, and a grace of an hour is a volume that is lost for an hour.",
-			kinds: []trace.Kind{trace.Belief, trace.Phase}, build: newTimeOrder,
+			kinds: []trace.Kind{trace.Belief, trace.Phase, trace.Op, trace.Return, trace.Change}, build: newTimeOrder,
 		},
 		{
 			Name: "S17", Title: "observable", Source: section5, Needs: []string{"metrics", "recorder", "believer"},
 			Text:  "Each transition counts once per incarnation and records exactly one event with the right reason, direction and nodes; no transition, no count; gauges equal the model.",
 			Why:   "Operators page people by these numbers.",
-			kinds: []trace.Kind{trace.Counter, trace.Recorded, trace.Return, trace.Process}, build: newObservable,
+			kinds: []trace.Kind{trace.Counter, trace.Recorded, trace.Return, trace.Process, trace.Call, trace.Reply}, build: newObservable,
 		},
 		{
 			Name: "S18", Title: "split leadership", Source: section5,
@@ -166,7 +166,7 @@ func conductInvariants() []Invariant {
 			Name: "S20", Title: "sound", Source: section5, Needs: []string{"race", "mutex"},
 			Text:  "No panic, no data race, no mutex held across I/O.",
 			Why:   "A process that dies in mid-pass helps nobody.",
-			kinds: []trace.Kind{trace.Probe}, build: newSound,
+			kinds: []trace.Kind{trace.Probe, trace.Return, trace.Recorded}, build: newSound,
 		},
 	}
 }
@@ -240,10 +240,10 @@ func outcomeInvariants() []Invariant {
 			kinds: []trace.Kind{trace.Phase, trace.Probe}, build: newBoundedMemory,
 		},
 		{
-			Name: "L10", Title: "scale", Source: section5,
-			Text:    "Calls in a pass <= 2 x suspect nodes + 2 x dirty volumes + 4; a pass that outlasts its interval raises its metric; detaches do not starve attaches.",
-			Why:     "At thousands of volumes a call per attachment is an outage of the API server.",
-			missing: "this build measures it in benchmarks and does not judge it in a trace",
+			Name: "L10", Title: "scale", Source: section5, Needs: []string{"believer", "metrics"},
+			Text:  "Calls in a pass <= 2 x suspect nodes + 2 x dirty volumes + 4; a pass that outlasts its interval raises its metric; detaches do not starve attaches.",
+			Why:   "At thousands of volumes a call per attachment is an outage of the API server.",
+			kinds: []trace.Kind{trace.Process, trace.Call, trace.Counter}, build: newScale,
 		},
 	}
 }

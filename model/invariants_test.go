@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -38,12 +39,15 @@ func (d edit) apply(t *testing.T, s *script) []trace.Event {
 
 func coded(code string) func(*trace.Event) { return func(e *trace.Event) { e.Code = code } }
 
-// pairs has a trace for each invariant that is kept, and the single event whose absence, presence or wording breaks it.
-var pairs = []struct {
+// pair is a trace that holds, and the single event whose absence, presence or wording breaks an invariant.
+type pair struct {
 	name, invariant string
 	write           func(s *script)
 	edit            edit
-}{
+}
+
+// pairs has one for each invariant.
+var pairs = []pair{
 	{"two publishes", "S1", func(s *script) {
 		s.publish("vm", "n1")
 		s.refuse("vm", "n2")
@@ -277,7 +281,7 @@ func restart(s *script) {
 func (s *script) dropLast(n int) { s.events = s.events[:len(s.events)-n] }
 
 func TestInvariantsInPairs(t *testing.T) {
-	for _, p := range pairs {
+	for _, p := range slices.Concat(pairs, gapPairs) {
 		t.Run(p.invariant+" "+p.name, func(t *testing.T) {
 			s := begin()
 			p.write(s)

@@ -17,6 +17,7 @@ type migrationTimeout struct {
 func newMigrationTimeout(s *state) rule {
 	r := &migrationTimeout{late: make(map[*proc]float64)}
 	r.judge(s, "metric", "believer", "metrics")
+	r.judge(s, "clock", "believer")
 	return r
 }
 
@@ -28,6 +29,7 @@ func (r *migrationTimeout) step(s *state, e *trace.Event) {
 
 func (r *migrationTimeout) settle(s *state) {
 	for _, x := range s.moves {
+		r.clock(s, x)
 		switch {
 		case x.ended:
 			was := len(r.running)
@@ -38,6 +40,27 @@ func (r *migrationTimeout) settle(s *state) {
 		case !x.restored:
 			r.running = append(r.running, x.moving)
 		}
+	}
+}
+
+// The bounds of a migration's timeout, and what it is if nobody asks for another one (SPEC.md section 4).
+const (
+	migrationMin     = 30 * time.Second
+	migrationMax     = time.Hour
+	migrationDefault = 5 * time.Minute
+)
+
+// clock judges that a migration which begins has the timeout that its volume asks for, within the bounds.
+func (r *migrationTimeout) clock(s *state, x move) {
+	if x.ended || !s.claims || x.volume.direct || x.restored {
+		return
+	}
+	due := x.volume.timeout
+	if due == 0 {
+		due = migrationDefault
+	}
+	if due = min(max(due, migrationMin), migrationMax); x.timeout != due {
+		r.violate(s, "clock", []int{x.seen.step}, "the migration of %s may take %v; its volume asks for %v, which comes to %v", x.volume.handle, x.timeout, x.volume.timeout, due)
 	}
 }
 

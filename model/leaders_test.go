@@ -108,7 +108,7 @@ func TestDeviceAndLeadersNarrow(t *testing.T) {
 			s.deleteNode("n1")
 			s.wait(graceful)
 			s.uids["n1"] = ""
-			s.pass(func() { s.read("run", "n1") })
+			s.pass(func() { s.read("run", "n1"); s.count("grace_deferred_total", 1) })
 			lifecycle(s, "stop", "OK")
 			s.wait(5 * time.Millisecond)
 			if wrong {

@@ -58,6 +58,9 @@ func (s *state) follow(p *proc, v *volume, m *memory) {
 // restored reports whether a migration came from the record: another incarnation reserved its target, or this one did so
 // before it began to lead, and it shows in the rebuild.
 func (s *state) restored(p *proc, v *volume, of *instance) bool {
+	if o := s.ops[s.point.op]; o != nil && o.volume == v && o.node != of.node && of.seen.step == s.now.step && !v.direct {
+		return true // a call for another node read it, whoever reserved it
+	}
 	if author, known := v.authors[of.epoch]; known && author != p.num {
 		return true
 	}

@@ -227,7 +227,7 @@ var narrowCases = []struct {
 			}
 			late = s.sendLate("run", write)
 		})
-		s.pass(failed)
+		s.pass(func() { failed(); s.count("fail_open_total", 1) })
 		h, now := s.docs["vm"].Instances[0], s.wall()
 		s.docs["vm"].Instances, s.docs["vm"].Mode, s.docs["vm"].Detached = nil, "", &now
 		s.land(late, "run", write)
@@ -327,16 +327,17 @@ var narrowCases = []struct {
 		s.deleteNode("n1")
 		s.uids["n1"] = ""
 		if wrong {
-			s.pass(func() { s.read("run", "n1") })
+			s.pass(func() { s.read("run", "n1"); s.count("grace_deferred_total", 1) })
 		}
 		for range 3 {
 			s.wait(graceful / 3)
 			s.pass(func() {
 				s.call("run", trace.Event{Verb: "get", Resource: "nodes", Name: "n1", Node: "n1", Code: "TooManyRequests", Fault: "throttled"})
+				s.count("fail_open_total", 1)
 			})
 		}
 		s.wait(interval - time.Second)
-		s.pass(func() { s.read("run", "n1") })
+		s.pass(func() { s.read("run", "n1"); s.count("grace_deferred_total", 1) })
 		s.wait(graceful)
 		s.clear("vm", "n1")
 	}},

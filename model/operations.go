@@ -24,6 +24,7 @@ type operation struct {
 	owed   bool   // the node may have had the volume when it began
 	led    bool   // its incarnation led at some instant while it ran
 	effect bool   // it wrote to the API server or to the backend while its incarnation did not lead
+	denied bool   // the backend refused its grant
 	starts int    // for start, stop and cancel: the others before it
 	early  bool   // for stop: it came before leadership had started the loop
 }

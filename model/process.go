@@ -74,16 +74,6 @@ type pass struct {
 	empty        bool          // the last list of nodes that was seen in it was empty
 }
 
-// listing is a list that the incarnation made, by resource.
-type listing struct {
-	tried bool // by an actor other than an informer
-	good  bool // one of those succeeded since the last lead
-	asked moment
-	told  moment
-	empty bool          // the last good one by anybody was empty, or was made empty by a fault
-	bare  time.Duration // when the last of those was seen
-}
-
 // sign is what an incarnation was told of a node's name: the uid that has it, empty for none.
 type sign struct {
 	uid   string
@@ -273,9 +263,6 @@ func (p *proc) quietSince(names ...string) time.Duration {
 	return last
 }
 
-// live reports whether an actor reads for a decision of its own, and not to feed a cache.
-func live(actor string) bool { return actor == "run" || opNumber(actor) != 0 }
-
 // signal notes what the incarnation was told of a node.
 func (p *proc) signal(s *state, name, uid string) {
 	turns := 2 * len(s.node(name).lives) // births and deaths so far
@@ -304,40 +291,6 @@ func (p *proc) toldMissing(s *state, name, uid string) (moment, bool) {
 		}
 	}
 	return moment{}, false
-}
-
-// listed notes the answer to a list.
-func (p *proc) listed(s *state, e *trace.Event, asked moment) {
-	l := p.lists[e.Resource]
-	if l == nil {
-		l = &listing{}
-		p.lists[e.Resource] = l
-	}
-	l.tried = l.tried || live(e.Actor)
-	if e.Code != "OK" {
-		return
-	}
-	if e.Resource == "nodes" && e.Fault == "" {
-		p.blind = false
-	}
-	l.good = l.good || live(e.Actor)
-	l.asked, l.told, l.empty = asked, s.now, e.Count == 0 || e.Fault == "emptyList"
-	if l.empty {
-		l.bare = s.now.at
-	}
-	if e.Resource != "nodes" {
-		return
-	}
-	for name := range s.nodes {
-		if l.empty || s.current(name) == nil {
-			p.signal(s, name, "")
-		} else {
-			p.signal(s, name, s.currentUID(name))
-		}
-	}
-	if e.Actor == "run" {
-		p.pass.listed, p.pass.empty = p.pass.listed || !l.empty, l.empty
-	}
 }
 
 // lifecycleCalled notes a call of start, stop or cancel.

@@ -107,7 +107,7 @@ func (r *singleWriter) device(s *state, v *volume, e *trace.Event) {
 		r.forgive("%s: a write of %s at step %d came under a grant that was late, or meant for the machine before", v.handle, e.Node, s.now.step)
 	case v.single() && w.author != "" && w.author != e.Node && w.based != w.over:
 		r.violate(s, "device", []int{w.when.step}, "%s writes over what %s wrote to %s at step %d, and never saw it: that write is lost", e.Node, w.author, v.handle, w.when.step)
-	case v.single() && w.author != e.Node && e.Epoch > 0 && w.epoch > e.Epoch:
+	case v.single() && w.author != e.Node && e.Epoch > 0 && w.epoch > e.Epoch && !v.pv.lost:
 		r.violate(s, "device", []int{w.when.step}, "%s writes to %s under epoch %d after %s did under epoch %d", e.Node, v.handle, e.Epoch, w.author, w.epoch)
 	case d.ended.step > 0 && !v.direct:
 		r.violate(s, "device", []int{d.ended.step}, "%s writes to %s after unpublish returned OK at step %d, and nobody published it there since", e.Node, v.handle, d.ended.step)

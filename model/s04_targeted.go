@@ -7,6 +7,7 @@ type targeted struct{ ruling }
 func newTargeted(s *state) rule {
 	r := &targeted{}
 	r.judge(s, "memory", "believer")
+	r.judge(s, "fence", "believer", "backend")
 	return r
 }
 

@@ -12,11 +12,15 @@ func newFailClosed(s *state) rule {
 	r.judge(s, "holder")
 	r.judge(s, "leadership")
 	r.judge(s, "rebuild")
+	r.judge(s, "codes")
 	return r
 }
 
 func (r *failClosed) step(s *state, e *trace.Event) {
 	o := s.ops[e.Op]
+	if o != nil && (o.verb == "publish" || o.verb == "unpublish") && !codes[o.code] {
+		r.violate(s, "codes", []int{o.begun.step}, "%s on %s ended in %q, which is no code that a caller knows", o.verb, o.node, o.code)
+	}
 	if o == nil || o.volume == nil || (o.verb != "publish" && o.verb != "unpublish") || o.proc.leads == 0 && !s.led() {
 		return
 	}
@@ -31,6 +35,13 @@ func (r *failClosed) step(s *state, e *trace.Event) {
 	if o.verb == "publish" && o.volume.single() {
 		r.holder(s, o)
 	}
+}
+
+// codes are those of gRPC.
+var codes = map[string]bool{
+	"OK": true, "Canceled": true, "Unknown": true, "InvalidArgument": true, "DeadlineExceeded": true, "NotFound": true, "AlreadyExists": true,
+	"PermissionDenied": true, "ResourceExhausted": true, "FailedPrecondition": true, "Aborted": true, "OutOfRange": true, "Unimplemented": true,
+	"Internal": true, "Unavailable": true, "DataLoss": true, "Unauthenticated": true,
 }
 
 // led reports whether leadership shows in this trace at all.

@@ -7,7 +7,8 @@ import "github.com/holdfast-sim/holdfast/sim/trace"
 // in time is asked where S15 and L7 are: at the end of convergence.)
 type atomic struct {
 	ruling
-	held map[int]*claimed // operations that may have made an instance held
+	held   map[int]*claimed // operations that may have made an instance held
+	access *access
 }
 
 // claimed is an instance that became held in the step of an operation. Methods of the Manager that wait for the same volume
@@ -19,12 +20,17 @@ type claimed struct {
 }
 
 func newAtomic(s *state) rule {
-	r := &atomic{held: make(map[int]*claimed)}
+	r := &atomic{held: make(map[int]*claimed), access: newAccess()}
 	r.judge(s, "memory", "believer")
+	r.judge(s, "access", "backend")
 	return r
 }
 
 func (r *atomic) step(s *state, e *trace.Event) {
+	r.watch(s, e)
+	if e.Kind != trace.Process && e.Kind != trace.Return {
+		return
+	}
 	if e.Kind == trace.Process {
 		clear(r.held)
 		return

@@ -117,6 +117,9 @@ func (r *rebuild) compareAll(s *state, p *proc, x *rebuilding) {
 	from := min(x.attachments.step, x.claims.step)
 	for _, v := range s.order {
 		busy := s.ops[s.point.op] != nil && s.ops[s.point.op].volume == v
+		if !v.pv.exists { // nothing tells whose volume a VolumeAttachment is that names a PersistentVolume which is gone
+			continue
+		}
 		if v.touched.step > from || !v.pv.valid && v.pv.raw != "" || v.direct || busy {
 			continue
 		}
@@ -237,9 +240,13 @@ func (v *volume) reserves(node string) bool {
 
 // epochs judges a write of the record: what is new must be above everything that the record ever showed.
 func (r *rebuild) epochs(s *state, v *volume) {
+	if !v.pv.exists {
+		delete(r.highest, v) // the tombstone is for its life
+		return
+	}
 	highest := r.highest[v]
 	r.highest[v] = max(highest, v.pv.doc.Epoch)
-	if s.point.proc == 0 || !v.pv.exists || highest == 0 {
+	if s.point.proc == 0 || highest == 0 {
 		return
 	}
 	switch {

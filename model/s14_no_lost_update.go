@@ -20,9 +20,21 @@ func (r *noLostUpdate) step(s *state, e *trace.Event) {
 	}
 	for _, v := range s.order {
 		for _, d := range v.deals {
-			if d.held && d.by == o.proc && d.begun.step > o.begun.step && d.ok.step <= s.now.step && !s.absent(d.node, d.uid) && !o.proc.memory(v.handle).names(d.node) {
-				r.violate(s, "memory", []int{o.begun.step, d.ok.step}, "the rebuild lost %s on %s, which was acknowledged at step %d while it went on", v.handle, d.node, d.ok.step)
-			}
+			r.compare(s, o, v, d)
 		}
+	}
+}
+
+// compare looks at what was acknowledged about a volume on a node since the rebuild was called.
+func (r *noLostUpdate) compare(s *state, o *operation, v *volume, d *dealing) {
+	if s.absent(d.node, d.uid) {
+		return
+	}
+	m := o.proc.memory(v.handle)
+	switch {
+	case d.held && d.begun.step > o.begun.step && !m.names(d.node) && d.by == o.proc:
+		r.violate(s, "memory", []int{o.begun.step, d.ok.step}, "the rebuild lost %s on %s, which was acknowledged at step %d while it went on", v.handle, d.node, d.ok.step)
+	case len(s.alive) == 1 && d.ending && !d.owed && d.end.step > o.begun.step && d.publish.step < o.begun.step && m.names(d.node):
+		r.violate(s, "memory", []int{o.begun.step, d.end.step}, "the rebuild brought %s on %s back, whose end was acknowledged while it went on", v.handle, d.node)
 	}
 }

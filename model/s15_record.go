@@ -48,6 +48,9 @@ func (r *recordAgrees) step(s *state, e *trace.Event) {
 
 func (r *recordAgrees) memory(s *state, p *proc, v *volume, when string) {
 	m := p.memory(v.handle)
+	if told := v.pv.doc.Detached.UnixNano(); m.stamp != 0 && len(m.instances) == 0 && !v.direct && v.pv.raw != "" && m.stamp != told {
+		r.violate(s, "memory", []int{m.stampAt.step, v.pv.changed.step}, "the record of %s does not tell of its detach as memory does, at %s", v.handle, when)
+	}
 	for _, i := range m.instances {
 		if _, ok := v.pv.doc.find(i.node, i.uid, i.epoch); !ok {
 			r.violate(s, "memory", []int{i.seen.step, v.pv.changed.step}, "the record of %s does not name %s (epoch %d, %s in memory) at %s", v.handle, i.node, i.epoch, i.state, when)

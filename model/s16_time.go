@@ -1,6 +1,10 @@
 package model
 
-import "github.com/holdfast-sim/holdfast/sim/trace"
+import (
+	"time"
+
+	"github.com/holdfast-sim/holdfast/sim/trace"
+)
 
 // timeOrder is S16 of SPEC.md section 5: AttachedAt <= MigrationStartedAt <= now, and stamps do not decrease. Within one
 // incarnation a jump of the wall clock changes no decision, for those are taken by the monotonic clock; across a restart a
@@ -8,16 +12,36 @@ import "github.com/holdfast-sim/holdfast/sim/trace"
 //
 // Once the wall clock has been stepped, stamps are compared with the largest time that it ever showed, and no longer with each
 // other. A detach stamp that outlives the drain after a step was aged by the wall clock.
-type timeOrder struct{ ruling }
+type timeOrder struct {
+	ruling
+	due   map[int]string        // what a question is to be answered, by operation
+	grace map[int]time.Duration // and the grace that it asks for
+}
 
 func newTimeOrder(s *state) rule {
-	r := &timeOrder{}
+	r := &timeOrder{due: make(map[int]string), grace: make(map[int]time.Duration)}
 	r.judge(s, "stamps", "believer")
 	r.judge(s, "jumps", "believer")
+	r.judge(s, "answers", "believer", "direct")
 	return r
 }
 
 func (r *timeOrder) step(s *state, e *trace.Event) {
+	if e.Kind == trace.Op || e.Kind == trace.Return {
+		if o := s.ops[e.Op]; o == nil || o.volume == nil || !r.judged("answers") {
+		} else if e.Kind == trace.Op {
+			r.asked(s, o, e)
+		} else {
+			r.answered(s, o, e)
+		}
+		return
+	}
+	if e.Kind == trace.Change {
+		if e.Resource == "persistentvolumes" && e.Volume != "" {
+			r.persisted(s, s.volume(e.Volume))
+		}
+		return
+	}
 	if e.Kind == trace.Phase {
 		if p := s.leader; p != nil && e.Name == "quiesce" && s.stepped && r.judged("jumps") {
 			r.outlived(s, p)
@@ -54,6 +78,7 @@ func (r *timeOrder) migration(s *state, m *memory, e *trace.Event) {
 }
 
 func (r *timeOrder) settle(s *state) {
+	r.stampFor(s)
 	for _, c := range s.changes {
 		switch {
 		case c.stamp && c.is != 0 && !c.proc.rebuilds(s) && c.memory.held() != nil:

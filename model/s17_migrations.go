@@ -20,6 +20,8 @@ func (r *observable) moved(s *state, x move) {
 		b.overdue++
 	case s.now.at-x.earliest < x.timeout:
 		b.due[migrationsTotal(x.result())]++
+		b.least += (s.now.at - x.latest).Seconds()
+		b.most += (s.now.at - x.earliest).Seconds()
 	default:
 		b.fuzzy++
 		b.overdue++
@@ -58,8 +60,9 @@ func (r *observable) wording(s *state, n note) {
 	switch n.reason {
 	case "MigrationStarted", "MigrationCompleted", "MigrationAborted", "MigrationTimedOut":
 		r.direction(s, m, v, n, words)
-	case "VolumeAttached", "VolumeDetached", "StaleAttachmentCleared":
+	case "VolumeAttached", "VolumeDetached", "StaleAttachmentCleared", "AttachmentConflict":
 		r.named(s, v, n, words)
+		r.names(s, v, n, words)
 	}
 }
 
@@ -105,7 +108,7 @@ func (s *state) aboutVolume(n note) *volume {
 		}
 	}
 	for _, v := range s.order {
-		if v.pv.name == n.object || "claim-"+v.handle == n.object {
+		if v.pv.name == n.object || v.claim == n.object && v.claim != "" {
 			return v
 		}
 	}

@@ -1,6 +1,10 @@
 package model
 
-import "github.com/holdfast-sim/holdfast/sim/trace"
+import (
+	"strings"
+
+	"github.com/holdfast-sim/holdfast/sim/trace"
+)
 
 // sound is S20 of SPEC.md section 5: no panic, no data race, no mutex held across I/O. A trace cannot show these by itself: the
 // harness's probes do. Panics are always seen; races only by a build with the race detector.
@@ -15,6 +19,12 @@ func newSound(s *state) rule {
 }
 
 func (r *sound) step(s *state, e *trace.Event) {
+	if e.Kind != trace.Probe {
+		if e.Code != "OK" && strings.Contains(e.Message, "%!") {
+			r.violate(s, "panic", nil, "the text of an error could not be made: %s", e.Message)
+		}
+		return
+	}
 	if e.Name != "panic" && e.Name != "race" && e.Name != "mutex" || e.Code == "OK" {
 		return
 	}

@@ -3,6 +3,7 @@ package model_test
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/holdfast-sim/holdfast/sim/trace"
@@ -63,7 +64,7 @@ func begin() *script {
 		uids: make(map[string]string), wishes: make(map[string]bool), started: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano(),
 	}
 	s.header.Setup = trace.Setup{
-		Volumes: []trace.Volume{{Handle: "vm", PV: "pv-vm", Mode: "ReadWriteOnce"}, {Handle: "shared", PV: "pv-shared", Mode: "ReadWriteMany"}},
+		Volumes: []trace.Volume{{Handle: "vm", PV: "pv-vm", Mode: "ReadWriteOnce", Claim: "claim-vm"}, {Handle: "shared", PV: "pv-shared", Mode: "ReadWriteMany"}},
 		Start:   s.started, Interval: interval, Grace: graceful, MaxHolders: 2, NodeDead: true, Persist: true,
 		CallLatencyMax: 10 * time.Millisecond, GuardMin: 3, GuardShare: 0.25,
 		Offers: []string{"backend", "believer", "direct", "lifecycle", "metrics", "nudger", "record", "recorder", "stats"},
@@ -147,16 +148,26 @@ func (s *script) count(name string, by float64) {
 }
 
 func (s *script) note(reason, message string) {
-	s.see(trace.Event{Kind: trace.Recorded, Proc: s.proc, Verb: reason, Message: message})
+	e := trace.Event{Kind: trace.Recorded, Proc: s.proc, Verb: reason, Message: message, Resource: "PersistentVolume", Name: "pv-shared"}
+	if strings.Contains(message, "vm") {
+		e.Resource, e.Name = "PersistentVolumeClaim", "claim-vm" // the other volume is bound to none
+	}
+	s.mark("noted").see(e)
 }
 
 // pass runs a reconcile pass around what is done in it.
 func (s *script) pass(do func()) {
 	s.point(trace.Event{Kind: trace.Wake, Proc: s.proc, Actor: "run", Name: "tick"})
 	s.mark("pass").count("reconcile_passes_begun_total", 1)
+	begun := s.at
 	do()
 	s.point(trace.Event{Kind: trace.Wake, Proc: s.proc, Actor: "run", Name: "end"})
-	s.count("reconcile_passes_total", 1)
+	if took := s.at - begun; took > interval {
+		s.mark("overrun").count("reconcile_overruns_total", 1)
+	}
+	s.mark("timed").count("reconcile_duration_seconds_count", 1)
+	s.mark("took").count("reconcile_duration_seconds_sum", (s.at - begun).Seconds())
+	s.mark("ended").count("reconcile_passes_total", 1)
 }
 
 // persist writes a volume's record in the name of an actor.
@@ -225,6 +236,7 @@ func (s *script) publish(volume, node string) {
 	s.read(actor, node)
 	d := s.docs[volume]
 	d.Epoch++
+	detached := d.Detached != nil
 	d.Mode, d.Detached = s.mode(volume), nil
 	h := held{Node: node, UID: s.uids[node], Epoch: d.Epoch, State: "uncertain", Attached: s.wall()}
 	d.Instances = append(d.Instances, h)
@@ -245,6 +257,9 @@ func (s *script) publish(volume, node string) {
 		s.believe(volume, d.Instances[0], "held")
 		s.count("active_migrations", 1)
 		s.count(`migrations_total{result="started"}`, 1)
+	}
+	if detached {
+		s.see(trace.Event{Kind: trace.Belief, Proc: s.proc, Volume: volume})
 	}
 	s.mark("held").believe(volume, h, "held")
 	s.mark("counted").count("attach_total", 1)
@@ -384,6 +399,8 @@ func (s *script) remove(actor, volume, node string, told func(h held, last bool)
 		}
 		s.note(word, "migration of "+volume+" from "+migration.Source+" to "+migration.Target+" "+result)
 		s.count("active_migrations", -1)
+		s.count("migration_duration_seconds_count", 1)
+		s.mark("moved").count("migration_duration_seconds_sum", now.Sub(migration.Started).Seconds())
 		s.count(`migrations_total{result="`+result+`"}`, 1)
 	}
 }

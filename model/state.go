@@ -56,6 +56,7 @@ type state struct {
 	outages int             // lasting faults that are on
 	down    map[string]bool // machines that are switched off, by node
 	records int             // changes of records
+	claims  bool            // the set-up tells what is bound to which claim
 	counts  counts
 }
 
@@ -69,7 +70,9 @@ func newState(h trace.Header) *state {
 		s.counts.assumed = 1
 	}
 	for _, v := range h.Setup.Volumes {
-		s.volume(v.Handle).mode = v.Mode
+		s.volume(v.Handle).mode, s.volume(v.Handle).claim = v.Mode, v.Claim
+		s.volume(v.Handle).timeout = v.MigrationTimeout
+		s.claims = s.claims || v.Claim != ""
 		s.volume(v.Handle).pv.name = v.PV
 	}
 	return s
@@ -169,8 +172,10 @@ func (s *state) proc(num int) *proc {
 
 // volume is all that is known of one volume, by layer.
 type volume struct {
-	handle string
-	mode   string // of the set-up
+	handle  string
+	mode    string        // of the set-up
+	timeout time.Duration // of its migrations, as its volume context asks; 0 if that is silent
+	claim   string        // that its PersistentVolume is bound to; empty if to none
 
 	pv      claim      // K and P
 	wishes  []*wish    // K: its VolumeAttachments

@@ -7,14 +7,17 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/holdfast-sim/holdfast/model"
 	"github.com/holdfast-sim/holdfast/sim/report"
+	"github.com/holdfast-sim/holdfast/sim/trace"
 )
 
 // savedMax bounds the findings whose traces are saved. They are the first ones in the order of the runs; the others can be
 // had again by their seeds.
 const savedMax = 50
 
-// findings saves what was found: for each a trace that replays and a text with the same name.
+// findings saves what was found: for each a trace that replays and a text with the same name, and a page with the calls that
+// no order explains, if there are such.
 type findings struct {
 	dir   string
 	saved int
@@ -37,6 +40,12 @@ func (f *findings) save(r *report.Run, tape []byte) error {
 		}
 		r.Trace, r.Replay = base+".trace", replayLine(base+".trace")
 	}
+	if j, _ := r.Verdict.Lookup("S11"); j.Outcome == model.Violated {
+		if err := saveHistory(base+".html", tape); err != nil {
+			return err
+		}
+		r.History = base + ".html"
+	}
 	if r.Again == "" {
 		r.Again = r.Replay
 	}
@@ -48,6 +57,22 @@ func (f *findings) save(r *report.Run, tape []byte) error {
 		return fmt.Errorf("save a finding: %w", err)
 	}
 	f.saved++
+	return nil
+}
+
+// saveHistory draws the calls that no order explains.
+func saveHistory(path string, tape []byte) error {
+	header, events, err := trace.Read(path, bytes.NewReader(tape))
+	if err != nil {
+		return fmt.Errorf("draw a history: %w", err)
+	}
+	var page bytes.Buffer
+	if err := model.Visualize(&page, header, events); err != nil {
+		return fmt.Errorf("draw a history: %w", err)
+	}
+	if err := os.WriteFile(path, page.Bytes(), 0o666); err != nil {
+		return fmt.Errorf("save a history: %w", err)
+	}
 	return nil
 }
 

@@ -36,6 +36,9 @@ func Failure(w io.Writer, r Run) error {
 	if r.Diverged != "" {
 		fmt.Fprintf(b, "  diverged: %s\n", r.Diverged)
 	}
+	if r.History != "" {
+		fmt.Fprintf(b, "  history:  %s\n", r.History)
+	}
 	if r.Replay != "" {
 		fmt.Fprintf(b, "  replay:   %s\n", r.Replay)
 	}

@@ -58,6 +58,8 @@ type Run struct {
 	Story, Last []trace.Event `json:"-"`
 	// Trace is the path of the saved trace; empty if none was saved.
 	Trace string `json:"-"`
+	// History is the path of the page that shows the calls which no order explains; empty if none was saved.
+	History string `json:"-"`
 	// Replay is the command that replays the saved trace, Again the one that runs the same seed anew.
 	Replay, Again string `json:"-"`
 }

@@ -265,6 +265,7 @@ func TestAKilledProcessIsSilent(t *testing.T) {
 		var parked, after error
 		go func() { _, parked = w.call(context.Background(), "x") }()
 		w.loop.Settle()
+		w.proc.Offer(&sched.Point{Kind: trace.Wake, Label: "waiting", Fire: func(*trace.Event, fault.Decision) { t.Error("what a dead process had offered fired") }})
 		w.proc.Kill()
 		w.proc.Kill() // twice is once
 		go func() { _, after = w.call(context.Background(), "y") }()
@@ -320,6 +321,26 @@ func TestTheActorThatRanLastComesFirst(t *testing.T) {
 		}
 		w.run()
 		require.Equal(t, [][]string{{"a1", "a2", "b1", "b2"}, {"a2", "b1", "b2"}, {"b1", "b2"}, {"b2"}}, first.seen)
+	})
+}
+
+// What there is to choose from has one order, whenever each of it came: so a choice means the same point in every run.
+func TestPointsAreInOneOrderWheneverTheyCame(t *testing.T) {
+	bubble(t, func() {
+		first := &picker{}
+		w := newWorld(1, first)
+		offer := func(label string, ready time.Duration) {
+			w.loop.Offer(&sched.Point{
+				Kind: trace.Op, Label: label, Actor: label, Ready: ready, Fire: func(*trace.Event, fault.Decision) {},
+				Held: func() bool { return w.loop.Now() < 2*time.Second },
+			})
+		}
+		offer("c", 0)
+		offer("a", time.Second)
+		offer("d", 0)
+		offer("b", 2*time.Second)
+		w.run()
+		require.Equal(t, []string{"a", "b", "c", "d"}, first.seen[0])
 	})
 }
 

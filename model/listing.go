@@ -1,0 +1,75 @@
+package model
+
+import (
+	"time"
+
+	"github.com/holdfast-sim/holdfast/sim/trace"
+)
+
+// listing is a list that the incarnation made, by resource.
+type listing struct {
+	tried bool // by an actor other than an informer
+	good  bool // one of those succeeded since the last lead
+	asked moment
+	told  moment
+	empty bool          // the last good one by anybody was empty, or was made empty by a fault
+	bare  time.Duration // when the last of those was seen
+	cache filling       // what informers made of it
+}
+
+// filling is how far an informer has come with its list of a resource.
+type filling struct {
+	tried  bool   // it asked for one
+	filled bool   // one was answered, rightly or not
+	told   moment // when the last was
+	asked  moment // when the last whole one was answered, by which it knows what there was then; zero if none was
+}
+
+// live reports whether an actor reads for a decision of its own, and not to feed a cache.
+func live(actor string) bool { return actor == "run" || opNumber(actor) != 0 }
+
+// listing is what is known of an incarnation's lists of a resource.
+func (p *proc) listing(resource string) *listing {
+	l := p.lists[resource]
+	if l == nil {
+		l = &listing{}
+		p.lists[resource] = l
+	}
+	return l
+}
+
+// listed notes the answer to a list.
+func (p *proc) listed(s *state, e *trace.Event, asked moment) {
+	l := p.listing(e.Resource)
+	l.tried = l.tried || live(e.Actor)
+	if e.Code != "OK" {
+		return
+	}
+	if e.Actor == "informer" {
+		l.cache.filled, l.cache.told = true, s.now
+		if e.Fault != "emptyList" && e.Fault != "staleRead" {
+			l.cache.asked = asked
+		}
+	}
+	if e.Resource == "nodes" && e.Fault == "" {
+		p.blind = false
+	}
+	l.good = l.good || live(e.Actor)
+	l.asked, l.told, l.empty = asked, s.now, e.Count == 0 || e.Fault == "emptyList"
+	if l.empty {
+		l.bare = s.now.at
+	}
+	if e.Resource != "nodes" {
+		return
+	}
+	for name := range s.nodes {
+		if l.empty || s.current(name) == nil {
+			p.signal(s, name, "")
+		} else {
+			p.signal(s, name, s.currentUID(name))
+		}
+	}
+	if e.Actor == "run" {
+		p.pass.listed, p.pass.empty = p.pass.listed || !l.empty, l.empty
+	}
+}
