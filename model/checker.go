@@ -37,6 +37,7 @@ func New(h trace.Header) *Checker {
 			c.tickers = append(c.tickers, x)
 		}
 	}
+	c.addRules(h.Setup)
 	return c
 }
 
@@ -84,8 +85,8 @@ func (c *Checker) settle() {
 
 // Violated reports whether any invariant is violated so far.
 func (c *Checker) Violated() bool {
-	for _, r := range c.rules {
-		if r != nil && r.ruled().first != nil {
+	for i, r := range c.rules {
+		if r != nil && r.ruled().first != nil && c.asked(i) {
 			return true
 		}
 	}
@@ -111,6 +112,10 @@ func (c *Checker) Verdict() Verdict {
 	}
 	for i, r := range c.rules {
 		inv := c.invs[i]
+		if !c.asked(i) {
+			c.verdict.Results = append(c.verdict.Results, Result{Invariant: inv.Name, Title: inv.Title, Outcome: NotJudged, Reason: notAsked(c.state.setup)})
+			continue
+		}
 		if r == nil {
 			c.verdict.Results = append(c.verdict.Results, Result{Invariant: inv.Name, Title: inv.Title, Outcome: NotJudged, Reason: inv.missing})
 			continue

@@ -42,12 +42,12 @@ func (r *failOpen) reads(s *state, x removal) {
 		r.violate(s, "reads", []int{x.check.asked.step, x.check.told.step}, "the Reconciler cleared %s although its last read of that node ended in %s", name, x.check.code)
 	case nodes != nil && nodes.cache.tried && !nodes.cache.filled:
 		r.violate(s, "reads", []int{x.decided.step}, "the Reconciler cleared %s although no list had filled this incarnation's cache of nodes", name)
-	case x.pass.empty && !x.checked:
+	case x.pass.empty && !x.checked && nodes != nil:
 		r.violate(s, "reads", []int{nodes.told.step, x.decided.step}, "the Reconciler cleared %s after a list of nodes that was empty", name)
 	case x.checked || len(x.proc.reads) > 0:
 	case (nodes == nil || nodes.told.step == 0) && !x.proc.watching:
 		r.violate(s, "reads", []int{x.decided.step}, "the Reconciler cleared %s although this incarnation never heard of any node: its cache was not synced", name)
-	case nodes.empty && !x.proc.watching:
+	case nodes != nil && nodes.empty && !x.proc.watching:
 		r.violate(s, "reads", []int{nodes.told.step, x.decided.step}, "the Reconciler cleared %s on the word of an empty list of nodes", name)
 	}
 }

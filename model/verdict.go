@@ -82,9 +82,15 @@ func (v Verdict) Violations() []Result {
 }
 
 // Lookup returns the result of the invariant with a name, a title, or the title as one word: S1, "single writer", singleWriter.
+// A user's rule has a name only, which goes before all titles.
 func (v Verdict) Lookup(name string) (Result, bool) {
 	for _, r := range v.Results {
-		if named(name, r.Invariant, r.Title) {
+		if r.Invariant == name {
+			return r, true
+		}
+	}
+	for _, r := range v.Results {
+		if r.Title != ruleTitle && named(name, r.Invariant, r.Title) {
 			return r, true
 		}
 	}

@@ -15,6 +15,7 @@ import (
 // 1.1, in which the key of "on: {verb: get}" is the boolean true.
 type decoder struct {
 	found Problems
+	text  []byte
 	// misspelt are the paths of fields that were given under a wrong name.
 	misspelt []string
 }
@@ -47,7 +48,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, path, name string) {
 			d.nodeCount(n, v, path)
 			return
 		}
-	case Node:
+	case Node, Invariant: // a name alone
 		if n.Kind == yaml.ScalarNode {
 			d.value(n, v.FieldByName("Name"), path, name)
 			return

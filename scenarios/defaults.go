@@ -41,6 +41,7 @@ func (s *Scenario) Defaults() *Scenario {
 	sortSteps(spec.Timeline)
 	spec.Faults = slices.Clone(s.Spec.Faults)
 	spec.Expect = slices.Clone(s.Spec.Expect)
+	spec.Invariants = slices.Clone(s.Spec.Invariants)
 	return &c
 }
 

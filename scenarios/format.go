@@ -64,6 +64,10 @@ func flow(v reflect.Value) string {
 		if x == (Node{Name: x.Name}) {
 			return quote(x.Name)
 		}
+	case Invariant:
+		if x == (Invariant{Name: x.Name}) {
+			return quote(x.Name)
+		}
 	}
 	switch v.Kind() {
 	case reflect.Pointer:

@@ -18,6 +18,9 @@ func (d *decoder) validate(root *yaml.Node, s *Scenario) (found Problems) {
 		}
 		n := locate(root, p.Path)
 		p.Line, p.Column = n.Line, n.Column
+		if p.inside > 0 {
+			p.Line, p.Column = letterOf(d.text, n, p.inside-1)
+		}
 		found = append(found, p)
 	}
 	return found

@@ -20,6 +20,8 @@ type Problem struct {
 	What string
 	// Meant is the word that was probably meant, and Hint a sentence that helps; either may be empty.
 	Meant, Hint string
+
+	inside int // the letter of the value, from 1, at which it is; 0 is the value as a whole
 }
 
 // String returns the problem as one line, without the hint.
@@ -30,6 +32,9 @@ func (p Problem) String() string {
 		fmt.Fprintf(&b, "%s:%d:%d: ", p.File, p.Line, p.Column)
 	case p.Path != "":
 		fmt.Fprintf(&b, "%s: ", p.Path)
+	}
+	if p.Line == 0 && p.inside > 0 {
+		fmt.Fprintf(&b, "letter %d: ", p.inside)
 	}
 	b.WriteString(p.What)
 	if p.Meant != "" {

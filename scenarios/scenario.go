@@ -62,6 +62,9 @@ type Spec struct {
 	Faults   []Fault `json:"faults,omitempty"`
 	// Expect names the invariants that this scenario is about (S1 to S20, L1 to L10), for the reader and the report.
 	Expect []string `json:"expect,omitempty"`
+	// Invariants are the user's own rules, and names of built-in invariants (S1 to S20, L1 to L10). If any built-in one is named,
+	// only those that are named decide the verdict.
+	Invariants []Invariant `json:"invariants,omitempty"`
 }
 
 // Nodes is the set of nodes that exist when the run begins.

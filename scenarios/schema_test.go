@@ -62,6 +62,10 @@ func refineSchema(defs jsonschema.Definitions) {
 	at("Lag", "resource").Enum = words(watched)
 	at("Resource", "resource").Enum = words(watched)
 	at("Spec", "expect").Items.Pattern = invariantPattern.String()
+	at("Invariant", "name").Pattern = ruleNamePattern.String()
+	at("Spec", "invariants").Items = &jsonschema.Schema{OneOf: []*jsonschema.Schema{
+		{Type: "string", Pattern: invariantPattern.String()}, {Ref: "#/$defs/Invariant"},
+	}}
 	chance := at("Fault", "chance")
 	chance.ExclusiveMinimum, chance.Maximum = "0", "1"
 
@@ -161,6 +165,10 @@ func TestSchema_RefusesWhatParseRefuses(t *testing.T) {
 		"chance":        header + "  faults: [{on: {}, effect: error, chance: 2}]\n",
 		"fault verb":    header + "  faults: [{on: {verb: put}, effect: error}]\n",
 		"expect":        header + "  expect: [S0]\n",
+		"invariant":     header + "  invariants: [S21]\n",
+		"rule's name":   header + "  invariants: [{name: My Rule, rule: volumes.size() > 0}]\n",
+		"no rule":       header + "  invariants: [{name: mine}]\n",
+		"rule's field":  header + "  invariants: [{name: mine, rule: volumes.size() > 0, mesage: x}]\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse("x.yaml", strings.NewReader(text))

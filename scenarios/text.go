@@ -30,7 +30,7 @@ func Parse(name string, r io.Reader) (*Scenario, error) {
 	root, found := readTree(text)
 	s := new(Scenario)
 	if len(found) == 0 {
-		d := decoder{}
+		d := decoder{text: text}
 		d.value(root, reflect.ValueOf(s).Elem(), "", "")
 		found = append(d.found, d.validate(root, s)...)
 	}

@@ -44,6 +44,7 @@ func anyScenario(t *rapid.T) *Scenario {
 	sortSteps(spec.Timeline)
 	spec.Faults = rapid.SliceOfN(rapid.Custom(anyFault), 0, 3).Draw(t, "faults")
 	spec.Expect = rapid.SliceOfN(rapid.SampledFrom([]string{"S1", "S20", "L4"}), 0, 2).Draw(t, "expect")
+	spec.Invariants = rapid.SliceOfNDistinct(rapid.Custom(anyInvariant), 0, 4, func(i Invariant) string { return i.Name }).Draw(t, "invariants")
 	dropEmpty(s)
 	return s
 }
@@ -55,8 +56,22 @@ func dropEmpty(s *Scenario) {
 	if len(s.Spec.Faults) == 0 {
 		s.Spec.Faults = nil
 	}
+	if len(s.Spec.Invariants) == 0 {
+		s.Spec.Invariants = nil
+	}
 	if len(s.Spec.Expect) == 0 {
 		s.Spec.Expect = nil
+	}
+}
+
+func anyInvariant(t *rapid.T) Invariant {
+	if rapid.Bool().Draw(t, "builtIn") {
+		return Invariant{Name: rapid.SampledFrom([]string{"S1", "S20", "L10"}).Draw(t, "name")}
+	}
+	return Invariant{
+		Name:    rapid.SampledFrom([]string{"one-writer", "no", "s", "true"}).Draw(t, "name"),
+		Rule:    rapid.SampledFrom([]string{"volumes.all(v,\n\tv.handle != \"a: b # {c}\")", "now == now"}).Draw(t, "rule"),
+		Message: rapid.SampledFrom([]string{"", "two: writers", "0"}).Draw(t, "message"), MessageExpression: rapid.SampledFrom([]string{"", `"x"`}).Draw(t, "messageExpression"),
 	}
 }
 

@@ -56,6 +56,7 @@ func (s *Scenario) validate() Problems {
 			v.add(fmt.Sprintf("spec.expect[%d]", i), fmt.Sprintf("%q is no invariant", name), "", "invariants are S1 to S20 and L1 to L10")
 		}
 	}
+	v.invariants(s.Spec.Invariants)
 	return v.found
 }
 

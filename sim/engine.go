@@ -253,6 +253,7 @@ func (e *engine) header() trace.Header {
 		MaxHolders: spec.Backend.MaxHolders, NodeDead: e.nodeDead(), Fence: spec.Backend.Fence, Persist: true,
 		CallLatencyMax: time.Duration(spec.Latency.Max), GuardMin: 3, GuardShare: 0.25, Offers: e.offers,
 	}
+	setup.Rules, setup.Judge = RulesOf(spec.Invariants)
 	for _, v := range spec.Volumes {
 		setup.Volumes = append(setup.Volumes, trace.Volume{
 			Handle: v.Name, PV: v.PV, Mode: v.AccessMode, Claim: claimOf(v), MigrationTimeout: time.Duration(v.MigrationTimeout),

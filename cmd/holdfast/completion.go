@@ -15,7 +15,7 @@ func addCompletion(root *cobra.Command, known catalog) {
 		"system": known.names(), "strategy": strategies(),
 		"results": {string(report.ListFailed), string(report.ListAll), string(report.ListNone)},
 	}
-	forms := map[string][]string{"run": {"text", "json"}, "replay": {"text", "json"}, "list": {"text", "json", "name"}, "version": {"text", "json"}}
+	forms := map[string][]string{"run": {"text", "json"}, "replay": {"text", "json"}, "check": {"text", "json"}, "list": {"text", "json", "name"}, "version": {"text", "json"}}
 	for _, c := range root.Commands() {
 		for flag, words := range values {
 			offer(c, flag, words)

@@ -41,6 +41,7 @@ type listing struct {
 	Name        string   `json:"name"`
 	Description string   `json:"description"`
 	Expect      []string `json:"expect,omitempty"`
+	Invariants  []string `json:"invariants,omitempty"` // rules of its own, and those that it asks for
 }
 
 func list(c *cobra.Command, pattern, output string) error {
@@ -51,7 +52,11 @@ func list(c *cobra.Command, pattern, output string) error {
 			return usage("", "%s: %w", pattern, err)
 		}
 		if ok {
-			found = append(found, listing{s.Metadata.Name, strings.Join(strings.Fields(s.Metadata.Description), " "), s.Spec.Expect})
+			l := listing{Name: s.Metadata.Name, Description: strings.Join(strings.Fields(s.Metadata.Description), " "), Expect: s.Spec.Expect}
+			for _, i := range s.Spec.Invariants {
+				l.Invariants = append(l.Invariants, i.Name)
+			}
+			found = append(found, l)
 		}
 	}
 	if len(found) == 0 {

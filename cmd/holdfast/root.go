@@ -61,6 +61,7 @@ writer, nothing live is cleared, nothing stale stays.
 		root.AddCommand(c)
 	}
 	add("search", newRun(known))
+	add("search", newCheck(known))
 	add("incidents", newImport())
 	add("incidents", newReplay(known))
 	add("results", newList())

@@ -26,7 +26,7 @@ func autopsy(job Job, outcome report.Outcome, code int, talk string, tape []byte
 		}
 	}
 	if n := len(events); n > 0 {
-		run.Steps, run.Virtual, run.Busy = events[n-1].Step, events[n-1].At, busy(events)
+		run.Steps, run.Virtual, run.Busy = events[n-1].Step, events[n-1].At, Busy(events)
 	}
 	switch {
 	case code == raceExit && strings.Contains(talk, raceWords):
@@ -68,8 +68,8 @@ func ending(code int) string {
 	return fmt.Sprintf("exit code %d", code)
 }
 
-// busy is the virtual time of events without idle gaps over a minute.
-func busy(events []trace.Event) time.Duration {
+// Busy is the virtual time of events without idle gaps over a minute.
+func Busy(events []trace.Event) time.Duration {
 	sum, last := time.Duration(0), time.Duration(0)
 	for _, e := range events {
 		if gap := e.At - last; gap <= time.Minute {

@@ -48,6 +48,7 @@ type Entry struct {
 	Repro          string         `json:"repro"`
 	System         string         `json:"system"`
 	Replay         string         `json:"replay,omitempty"`
+	Trace          string         `json:"trace,omitempty"` // the file
 	Message        string         `json:"message,omitempty"`
 	Diverged       string         `json:"diverged,omitempty"`
 	Inconclusive   []string       `json:"inconclusive,omitempty"` // invariants without an answer
@@ -114,7 +115,7 @@ func NewDocument(s *Summary, listed []Run) Document {
 func entry(r Run) Entry {
 	e := Entry{
 		Scenario: r.Scenario, Seed: r.Seed, Strategy: r.Strategy, Verdict: r.Outcome, TraceHash: r.TraceHash, Steps: r.Steps,
-		VirtualSeconds: r.Virtual.Seconds(), Violations: []Violation{}, Repro: r.Again, System: r.System, Replay: r.Replay,
+		VirtualSeconds: r.Virtual.Seconds(), Violations: []Violation{}, Repro: r.Again, System: r.System, Replay: r.Replay, Trace: r.Trace,
 		Message: r.Message, Diverged: r.Diverged, Tally: r.Tally,
 	}
 	for _, j := range r.Verdict.Violations() {

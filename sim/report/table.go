@@ -23,6 +23,15 @@ func Table(w io.Writer, s *Summary) error {
 	return err
 }
 
+// Verdicts writes the part of a table that says what was judged: the verdict of each invariant, and the conclusion.
+func Verdicts(w io.Writer, s *Summary) error {
+	var b bytes.Buffer
+	invariants(&b, s)
+	fmt.Fprintln(&b, Conclusion(s))
+	_, err := b.WriteTo(w)
+	return err
+}
+
 func speed(b *bytes.Buffer, s *Summary) {
 	t := columns(b)
 	fmt.Fprintln(t, "RUNS\tSTEPS\tSTEPS/CPU-SECOND\tVIRTUAL\tWALL\tVIRTUAL : WALL\tWITHOUT IDLE GAPS")
@@ -42,12 +51,29 @@ func invariants(b *bytes.Buffer, s *Summary) {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", v.Name, count(v.Held), count(v.Violated), count(v.Inconclusive), count(v.NotJudged), v.Title)
 	}
 	t.Flush()
-	for _, v := range s.Invariants {
-		if v.NotJudged > 0 && v.Reason != "" {
-			fmt.Fprintf(b, "%s not judged: %s\n", v.Name, v.Reason)
-		}
+	for _, line := range unjudged(s.Invariants) {
+		fmt.Fprintln(b, line)
 	}
 	fmt.Fprintln(b)
+}
+
+// unjudged says why invariants were not judged, those with one reason together, in the order of the first of each.
+func unjudged(all []Invariant) (lines []string) {
+	names := make(map[string][]string)
+	var reasons []string
+	for _, v := range all {
+		if v.NotJudged == 0 || v.Reason == "" {
+			continue
+		}
+		if names[v.Reason] == nil {
+			reasons = append(reasons, v.Reason)
+		}
+		names[v.Reason] = append(names[v.Reason], v.Name)
+	}
+	for _, reason := range reasons {
+		lines = append(lines, fmt.Sprintf("%s not judged: %s", strings.Join(names[reason], ", "), reason))
+	}
+	return lines
 }
 
 func tally(b *bytes.Buffer, s *Summary) {

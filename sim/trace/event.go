@@ -163,6 +163,19 @@ type Setup struct {
 	// Offers names the optional powers of the system under test: believer, metrics, recorder, stats, lifecycle, nudger, record, direct, rebuilder.
 	// An invariant that needs one that is missing is not judged.
 	Offers []string `json:"offers"`
+	// Rules are the user's own invariants.
+	Rules []Rule `json:"rules,omitempty"`
+	// Judge names the invariants and rules that are judged; none means all of them.
+	Judge []string `json:"judge,omitempty"`
+}
+
+// Rule is an invariant that a user wrote: a CEL expression that is true as long as all is well.
+type Rule struct {
+	Name string `json:"name"`
+	Rule string `json:"rule"`
+	// Message says in plain words what a violation means; MessageExpression is CEL that gives such words.
+	Message           string `json:"message,omitempty"`
+	MessageExpression string `json:"messageExpression,omitempty"`
 }
 
 // Volume is one volume of the set-up.
