@@ -3,10 +3,13 @@ package model
 // stampFor judges that the end of a volume's last attachment stamps it, whoever ended that, and that nothing else does: not a
 // reservation that was taken back, of which nobody was ever told, and no step that ended nothing.
 func (r *timeOrder) stampFor(s *state) {
+	if !r.judged("detaches") {
+		return
+	}
 	for _, c := range s.changes {
 		attached := c.after != nil && c.after.state == "held" && (c.before == nil || c.before.state != "held")
 		if m := c.memory; attached && m.stamp != 0 && !c.proc.rebuilds(s) && !s.restoredHeld(c) {
-			r.violate(s, "stamps", []int{m.stampAt.step}, "%s is attached to %s, and the stamp of its last detach stays", c.volume.handle, c.after.node)
+			r.violate(s, "detaches", []int{m.stampAt.step}, "%s is attached to %s, and the stamp of its last detach stays", c.volume.handle, c.after.node)
 		}
 	}
 	for _, x := range s.removals {
@@ -17,11 +20,11 @@ func (r *timeOrder) stampFor(s *state) {
 		switch x.cause {
 		case becauseReleased, becauseEvicted, becauseCleared, becauseOwn, becauseDirect:
 			if m.stamp == 0 {
-				r.violate(s, "stamps", []int{x.decided.step}, "the last attachment of %s, on %s, was %s, and no detach stamp tells of it", x.volume.handle, x.inst.node, x.cause)
+				r.violate(s, "detaches", []int{x.decided.step}, "the last attachment of %s, on %s, was %s, and no detach stamp tells of it", x.volume.handle, x.inst.node, x.cause)
 			}
 		case becauseRefused:
 			if m.stampAt.step == s.now.step && m.stamp != 0 && r.stampIsNew(s, x) {
-				r.violate(s, "stamps", []int{x.decided.step}, "the reservation of %s for %s was refused and taken back, and stamps a detach", x.volume.handle, x.inst.node)
+				r.violate(s, "detaches", []int{x.decided.step}, "the reservation of %s for %s was refused and taken back, and stamps a detach", x.volume.handle, x.inst.node)
 			}
 		}
 	}
@@ -30,11 +33,11 @@ func (r *timeOrder) stampFor(s *state) {
 // persisted judges a write of the record that leaves somebody on it: two to one stamps no detach.
 func (r *timeOrder) persisted(s *state, v *volume) {
 	was, is := v.before, v.pv.doc
-	if s.point.proc == 0 || !v.pv.exists || !v.pv.valid || v.pv.changed != s.now || len(is.Instances) == 0 || len(is.Instances) >= len(was.Instances) {
+	if !r.judged("detaches") || s.point.proc == 0 || !v.pv.exists || !v.pv.valid || v.pv.changed != s.now || len(is.Instances) == 0 || len(is.Instances) >= len(was.Instances) {
 		return
 	}
 	if !is.Detached.IsZero() && !is.Detached.Equal(was.Detached) {
-		r.violate(s, "stamps", nil, "the record of %s tells of a detach at %v, and names %s still", v.handle, is.Detached, is.Instances[0].Node)
+		r.violate(s, "detaches", nil, "the record of %s tells of a detach at %v, and names %s still", v.handle, is.Detached, is.Instances[0].Node)
 	}
 }
 

@@ -21,6 +21,7 @@ type timeOrder struct {
 func newTimeOrder(s *state) rule {
 	r := &timeOrder{due: make(map[int]string), grace: make(map[int]time.Duration)}
 	r.judge(s, "stamps", "believer")
+	r.judge(s, "detaches", "believer", "stamps")
 	r.judge(s, "jumps", "believer")
 	r.judge(s, "answers", "believer", "direct")
 	return r

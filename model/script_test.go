@@ -67,7 +67,7 @@ func begin() *script {
 		Volumes: []trace.Volume{{Handle: "vm", PV: "pv-vm", Mode: "ReadWriteOnce", Claim: "claim-vm"}, {Handle: "shared", PV: "pv-shared", Mode: "ReadWriteMany"}},
 		Start:   s.started, Interval: interval, Grace: graceful, MaxHolders: 2, NodeDead: true, Persist: true,
 		CallLatencyMax: 10 * time.Millisecond, GuardMin: 3, GuardShare: 0.25,
-		Offers: []string{"backend", "believer", "direct", "lifecycle", "metrics", "nudger", "record", "recorder", "stats"},
+		Offers: []string{"backend", "believer", "direct", "lifecycle", "metrics", "nudger", "record", "recorder", "stamps", "stats"},
 	}
 	s.see(trace.Event{Kind: trace.Phase, Name: "setup"})
 	for _, v := range s.header.Setup.Volumes {

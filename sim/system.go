@@ -94,7 +94,7 @@ type Rebuilder interface {
 
 // Believer is the optional power to tell what the system believes.
 type Believer interface {
-	// Attachments returns every instance and every detach stamp.
+	// Attachments returns every instance and every detach stamp. No map at all means that the system keeps no stamps.
 	Attachments() ([]Instance, map[string]time.Time)
 	// Version changes whenever Attachments would answer differently, or a counter has moved. It is cheap.
 	Version() uint64

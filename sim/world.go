@@ -50,6 +50,9 @@ func (e *engine) setup() {
 	first, err := e.newIncarnation()
 	must(err)
 	e.offers = offersOf(first.sys, spec.Backend.Fence)
+	if e.tellsStamps(first.sys) {
+		e.offers = append(e.offers, "stamps")
+	}
 	h := e.header()
 	e.mu.Lock()
 	e.writer, e.checker = trace.NewWriter(e.opt.trace, h), model.New(h)
@@ -188,6 +191,30 @@ func offersOf(sys System, fence bool) []string {
 	}
 	slices.Sort(offers)
 	return offers
+}
+
+// tellsStamps asks a system that has done nothing yet whether it keeps detach stamps, on a goroutine of its own, for it may
+// block or panic. If it does, it will again where that is a finding.
+func (e *engine) tellsStamps(sys System) bool {
+	b, ok := sys.(Believer)
+	if !ok {
+		return false
+	}
+	answer := make(chan bool, 1)
+	go func() {
+		_ = guard(func() error {
+			_, stamps := b.Attachments()
+			answer <- stamps != nil
+			return nil
+		})
+	}()
+	e.loop.Settle()
+	select {
+	case tells := <-answer:
+		return tells
+	default:
+		return false
+	}
 }
 
 func is[T any](v any) bool { _, ok := v.(T); return ok }

@@ -160,7 +160,7 @@ type Setup struct {
 	// GuardMin and GuardShare are the mass-clear guard: k of n clears need a quorum list if k >= GuardMin and k > n*GuardShare.
 	GuardMin   int     `json:"guardMin"`
 	GuardShare float64 `json:"guardShare"`
-	// Offers names the optional powers of the system under test: believer, metrics, recorder, stats, lifecycle, nudger, record, direct, rebuilder.
+	// Offers names the optional powers of the system under test: believer, stamps, metrics, recorder, stats, lifecycle, nudger, record, direct, rebuilder.
 	// An invariant that needs one that is missing is not judged.
 	Offers []string `json:"offers"`
 	// Rules are the user's own invariants.
