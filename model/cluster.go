@@ -23,7 +23,8 @@ type claim struct {
 	name     string
 	exists   bool
 	deleting bool
-	lost     bool // it was deleted at some time: what its record said is gone
+	doomed   moment // when its deletion began
+	lost     bool   // it was deleted at some time: what its record said is gone
 	raw      string
 	doc      document
 	valid    bool   // the record could be read
@@ -178,6 +179,9 @@ func (s *state) changeClaim(e *trace.Event) {
 	c := &v.pv
 	c.name = e.Name
 	c.exists = e.Verb != "deleted"
+	if e.Verb == "deleting" {
+		c.doomed = s.now
+	}
 	c.deleting = c.deleting && c.exists || e.Verb == "deleting"
 	record := e.Record
 	if !c.exists {

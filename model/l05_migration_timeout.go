@@ -34,10 +34,10 @@ func (r *migrationTimeout) settle(s *state) {
 		case x.ended:
 			was := len(r.running)
 			r.drop(func(m *moving) bool { return m == x.moving })
-			if len(r.running) < was && s.now.at-x.latest >= x.timeout {
+			if len(r.running) < was && s.now.at-x.start() >= x.timeout {
 				r.late[x.proc]++ // it ended as timed out; one that was late already is counted
 			}
-		case !x.restored:
+		case !x.restored || x.known:
 			r.running = append(r.running, x.moving)
 		}
 	}
@@ -77,14 +77,14 @@ func (r *migrationTimeout) drop(gone func(*moving) bool) {
 func (r *migrationTimeout) tick(s *state, now time.Duration) {
 	for i, m := range r.running {
 		p := m.proc
-		start := max(m.latest+m.timeout, p.loop.since.at, p.led.at)
+		start := max(m.start()+m.timeout, p.loop.since.at, p.led.at)
 		if !p.loop.running || !p.loop.proven || !p.leading || start+s.setup.Interval+s.passTime(p)+p.faultBy(s, now)-m.fault >= now {
 			continue
 		}
 		r.running = append(r.running[:i:i], r.running[i+1:]...)
 		r.late[p]++
 		if got := p.counters[migrationsTotal("timed_out")]; got < r.late[p] {
-			r.violate(s, "metric", []int{m.seen.step}, "the migration of %s is %v past its timeout of %v, and %s is %v", m.volume.handle, now-m.latest-m.timeout, m.timeout, migrationsTotal("timed_out"), got)
+			r.violate(s, "metric", []int{m.seen.step}, "the migration of %s is %v past its timeout of %v, and %s is %v", m.volume.handle, now-m.start()-m.timeout, m.timeout, migrationsTotal("timed_out"), got)
 		}
 		return
 	}

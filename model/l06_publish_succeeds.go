@@ -38,6 +38,7 @@ const publishMax = 5*time.Minute + 2*15*time.Second + 30*time.Second
 func newPublishSucceeds(s *state) rule {
 	r := &publishSucceeds{}
 	r.judge(s, "calls")
+	r.judge(s, "evicts", "believer")
 	return r
 }
 
@@ -57,6 +58,8 @@ func (r *publishSucceeds) step(s *state, e *trace.Event) {
 	case trace.Return:
 		if o := s.ops[e.Op]; o != nil && o.verb == "publish" && o.code == "OK" {
 			r.drop(func(h *hope) bool { return h.volume == o.volume && h.wish.node == o.node })
+		} else if o != nil {
+			r.refused(s, o)
 		}
 	}
 	if e.Volume != "" && len(r.open) > 0 {

@@ -10,6 +10,8 @@ type moving struct {
 	latest   time.Duration // to here
 	timeout  time.Duration
 	restored bool // a rebuild brought it: its clock began in another incarnation
+	known    bool // and when that was is known, for the wall clock has never jumped
+	told     time.Duration
 	seen     moment
 	fault    time.Duration // A when it was seen
 }
@@ -45,6 +47,7 @@ func (s *state) follow(p *proc, v *volume, m *memory) {
 			proc: p, volume: v, latest: s.now.at, earliest: m.youngest().asked.at, timeout: of.timeout,
 			restored: s.restored(p, v, m.youngest()), seen: s.now, fault: p.fault,
 		}
+		s.knowStart(m.moving, of)
 		s.moves = append(s.moves, move{moving: m.moving})
 	case of != nil && m.moving.seen.step == s.now.step: // the step tells of the two nodes one by one
 		m.moving.earliest, m.moving.restored = m.youngest().asked.at, s.restored(p, v, m.youngest())
@@ -53,6 +56,21 @@ func (s *state) follow(p *proc, v *volume, m *memory) {
 		s.moves = append(s.moves, move{moving: m.moving, ended: true, pair: m.last, left: m.nodes()})
 		m.moving = nil
 	}
+}
+
+// knowStart takes the start of a restored migration from what the system tells, which is the record's.
+func (s *state) knowStart(m *moving, of *instance) {
+	if began := time.Duration(of.migrating - s.setup.Start); m.restored && !s.stepped && began > 0 && began <= s.now.at {
+		m.known, m.told = true, began
+	}
+}
+
+// start is when a migration's clock began, or the latest time at which it can have.
+func (m *moving) start() time.Duration {
+	if m.known {
+		return m.told
+	}
+	return m.latest
 }
 
 // restored reports whether a migration came from the record: another incarnation reserved its target, or this one did so

@@ -29,6 +29,9 @@ func (r *singleWriter) step(s *state, e *trace.Event) {
 			r.calls(s, o)
 		}
 	case trace.World:
+		if v := s.volumes[e.Volume]; v != nil && e.Verb == "grant" && r.judged("world") {
+			r.access(s, v, e)
+		}
 		if v := s.volumes[e.Volume]; v != nil && v.single() {
 			r.world(s, v, e)
 		}
@@ -90,6 +93,20 @@ func (r *singleWriter) world(s *state, v *volume, e *trace.Event) {
 		if !s.absentSince(g.node, g.uid, g.when.step, s.now.step) {
 			r.violate(s, "world", []int{g.when.step}, "the backend lets %s write to %s while %s is still granted and its node exists", e.Node, v.handle, g.node)
 		}
+	}
+}
+
+// access judges how the backend was asked to let a node in: for reading where that is what the volume is for, else for writing.
+func (r *singleWriter) access(s *state, v *volume, e *trace.Event) {
+	o := s.ops[s.point.op]
+	if o == nil || o.verb != "publish" || o.volume != v || o.mode == "" || v.direct {
+		return
+	}
+	switch forReading := e.Mode == "ReadOnlyMany"; {
+	case o.mode == "ReadOnlyMany" && !forReading:
+		r.violate(s, "world", []int{o.begun.step}, "publish of %s on %s asked for reading, and the backend lets the node write", v.handle, e.Node)
+	case o.mode != "ReadOnlyMany" && forReading:
+		r.violate(s, "world", []int{o.begun.step}, "publish of %s on %s as %s was asked for, and the backend lets the node read only", v.handle, e.Node, o.mode)
 	}
 }
 

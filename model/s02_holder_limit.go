@@ -35,6 +35,9 @@ func (r *holderLimit) step(s *state, e *trace.Event) {
 		if x != d && s.absent(d.node, d.uid) && d.begun.step < x.ok.step {
 			return
 		}
+		if x != d && x.mode != "" && o.mode != "" && x.mode != o.mode && s.offers("direct") && !v.direct {
+			r.violate(s, "calls", []int{x.ok.step, o.begun.step}, "publish of %s on %s as %s was told OK while %s has it as %s: it is recorded in one mode", v.handle, o.node, o.mode, x.node, x.mode)
+		}
 		holders, modes = append(holders, x), append(modes, x.mode)
 	}
 	if limit := s.limit(modes); limit > 0 && len(holders) > limit {

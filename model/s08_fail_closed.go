@@ -1,6 +1,10 @@
 package model
 
-import "github.com/holdfast-sim/holdfast/sim/trace"
+import (
+	"time"
+
+	"github.com/holdfast-sim/holdfast/sim/trace"
+)
 
 // failClosed is S8 of SPEC.md section 5: on doubt publish refuses, and the caller tries again. Three doubts are judged: a
 // holder whose node could not be read, a memory that was not rebuilt yet, and a process that does not lead. In each the
@@ -34,6 +38,21 @@ func (r *failClosed) step(s *state, e *trace.Event) {
 	r.rebuild(s, o)
 	if o.verb == "publish" && o.volume.single() {
 		r.holder(s, o)
+	}
+	if o.verb == "publish" {
+		r.doomed(s, o)
+	}
+}
+
+// doomedAfter is how long a cache may take, without faults, to know that a PersistentVolume is being deleted.
+const doomedAfter = 5 * time.Second
+
+// doomed judges an OK for a volume that is about to go: whoever gets it now loses it (SPEC.md section 4).
+func (r *failClosed) doomed(s *state, o *operation) {
+	c, d := &o.volume.pv, o.volume.deal(o.node)
+	known := c.doomed.at + doomedAfter
+	if c.deleting && d.begun == o.begun && o.begun.at >= known && o.proc.led.at <= o.begun.at && s.outages == 0 && o.proc.faultAt < c.doomed.at {
+		r.violate(s, "holder", []int{c.doomed.step, o.begun.step}, "publish of %s on %s was told OK although its PersistentVolume has been on its way out since step %d", o.volume.handle, o.node, c.doomed.step)
 	}
 }
 

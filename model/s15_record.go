@@ -21,6 +21,12 @@ func newRecordAgrees(s *state) rule {
 }
 
 func (r *recordAgrees) step(s *state, e *trace.Event) {
+	if e.Kind == trace.Change {
+		if e.Resource == "persistentvolumes" && e.Volume != "" && r.judged("memory") {
+			r.migration(s, s.volume(e.Volume))
+		}
+		return
+	}
 	if e.Name != "drain" && e.Name != "quiesce" {
 		return
 	}
@@ -43,6 +49,22 @@ func (r *recordAgrees) step(s *state, e *trace.Event) {
 		if r.judged("world") && !v.direct {
 			r.world(s, v, e.Name)
 		}
+	}
+}
+
+// migration judges the write that reserves a second node: the migration that it begins is on record with it, for a crash may
+// come at once.
+func (r *recordAgrees) migration(s *state, v *volume) {
+	was, is := v.before, v.pv.doc
+	if !s.keepsRecords() || v.pv.changed != s.now || s.point.proc == 0 || !v.pv.valid || is.Mode != "ReadWriteMany" || len(was.Instances) != 1 || len(is.Instances) != 2 {
+		return
+	}
+	source, target := is.Instances[0].Node, is.Instances[1].Node
+	if source == target || source != was.Instances[0].Node {
+		return
+	}
+	if g := is.Migration; g == nil || g.Source != source || g.Target != target {
+		r.violate(s, "memory", nil, "the record of %s names %s beside %s, and does not tell of the migration between them", v.handle, target, source)
 	}
 }
 

@@ -81,6 +81,9 @@ func (r *timeOrder) migration(s *state, m *memory, e *trace.Event) {
 func (r *timeOrder) settle(s *state) {
 	r.stampFor(s)
 	for _, c := range s.changes {
+		if c.before == nil && c.after != nil && c.proc.rebuilds(s) && s.stepped && max(c.after.attached, c.after.migrating) > s.wall() {
+			r.violate(s, "stamps", nil, "the rebuild takes a stamp of %s on %s from the future, which counts as now", c.volume.handle, c.after.node)
+		}
 		switch {
 		case c.stamp && c.is != 0 && !c.proc.rebuilds(s) && c.memory.held() != nil:
 			r.violate(s, "stamps", []int{c.memory.held().seen.step}, "a detach stamp of %s appears while %s has it: only the last removal stamps", c.volume.handle, c.memory.held().node)

@@ -1,5 +1,7 @@
 package model
 
+import "slices"
+
 // subject judges the object that an event is recorded on: the claim that the volume's PersistentVolume is bound to, or that
 // itself if it is bound to none. There people look for what happened to their disk.
 func (r *observable) subject(s *state, n note) {
@@ -19,6 +21,12 @@ func (r *observable) subject(s *state, n note) {
 // names compares the nodes in the message with those that the step was about. A message that names no node is as it is.
 func (r *observable) names(s *state, v *volume, n note, words []string) {
 	about := s.nodesOf(v, n)
+	if on := after(words, "on"); n.reason == "AttachmentConflict" && s.nodes[on] != nil && len(about) > 0 && !slices.Contains(about, on) {
+		r.violate(s, "events", nil, "the event %s of %s says that %s wants it; it is %v", n.reason, v.handle, on, about)
+	}
+	if w := after(words, "volume"); s.nodes[w] != nil && s.volumes[w] == nil {
+		r.violate(s, "events", nil, "the event %s of %s takes the node %s for a volume: %q", n.reason, v.handle, w, n.message)
+	}
 	named := false
 	for _, w := range words {
 		named = named || s.nodes[w] != nil

@@ -154,6 +154,8 @@ type Attachment struct {
 	// Force is for unpublish: the workload is not asked first and writes on, as when the attach/detach controller has waited
 	// six minutes for a kubelet that does not answer, or finds the taint out-of-service.
 	Force bool `json:"force,omitempty"`
+	// Abandon is for unpublish: somebody takes the finalizer off, and the VolumeAttachment goes without an unpublish.
+	Abandon bool `json:"abandon,omitempty"`
 }
 
 // NodeRef names a node.

@@ -60,6 +60,9 @@ func (v *validator) callStep(path string, s Step) {
 	if s.Publish != nil && s.Publish.Force {
 		v.add(path+".publish.force", "only unpublish can be forced", "", "")
 	}
+	if s.Publish != nil && s.Publish.Abandon {
+		v.add(path+".publish.abandon", "only an unpublish can be abandoned", "", "")
+	}
 	if s.Publish != nil && s.Publish.AccessMode != "" {
 		v.oneOf(path+".publish.accessMode", s.Publish.AccessMode, accessModes)
 	}

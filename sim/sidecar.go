@@ -46,6 +46,7 @@ type entry struct {
 	attached bool // its status says so
 	owed     bool // a publish may have been done
 	busy     bool // a call is in flight, or its result is being written
+	gone     bool // it was abandoned
 	failures int
 	next     *sched.Point
 }
@@ -71,6 +72,9 @@ func (e *engine) unwish(a scenarios.Attachment) {
 		if x.volume == a.Volume && x.node == a.Node && (a.Name == "" || a.Name == x.name) {
 			x.again = false
 			x.remove(a.Force)
+			if a.Abandon {
+				x.abandon()
+			}
 		}
 	}
 }
@@ -97,9 +101,18 @@ func (x *entry) remove(force bool) {
 	x.plan()
 }
 
+// abandon lets the VolumeAttachment go without an unpublish. What is in flight ends, and nobody hears of it.
+func (x *entry) abandon() {
+	x.gone = true
+	if x.next != nil {
+		x.engine.loop.Withdraw(x.next)
+	}
+	x.forget()
+}
+
 // plan offers what the sidecar does next for this entry.
 func (x *entry) plan() {
-	if x.busy || x.wished && x.attached {
+	if x.gone || x.busy || x.wished && x.attached {
 		return
 	}
 	if x.next != nil {
@@ -158,6 +171,9 @@ var uncertainCodes = []string{"DeadlineExceeded", "Unavailable", "Aborted", "Can
 
 // returned follows the result of a call as its caller sees it.
 func (x *entry) returned(verb string, err error) {
+	if x.gone {
+		return
+	}
 	x.busy = false
 	code := CodeOf(err)
 	switch {
@@ -185,6 +201,9 @@ func (x *entry) settle(verb string) {
 		Fire: func(ev *trace.Event, _ fault.Decision) {
 			ev.Verb, ev.Volume, ev.Node = verb, x.volume, x.node
 			x.busy = false
+			if x.gone {
+				return
+			}
 			if verb == "forget" {
 				x.forget()
 				return
