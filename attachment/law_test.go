@@ -1,6 +1,7 @@
 package attachment
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -205,10 +206,8 @@ func (mc *machine) reserve(t *rapid.T, confirm bool) {
 	}
 	mc.ready(v)
 	fails, unknown, done := mc.fault(t, v)
-	turn, err := mc.m.Begin(ctx, v)
-	mc.must(err)
-	defer turn.End()
-	e, err := turn.Reserve(ctx, c)
+	confirmed, end, err := mc.claim(t, v, c, confirm)
+	defer end()
 	defer func() { mc.effects = nil }()
 
 	b := mc.twin.books[v]
@@ -235,7 +234,7 @@ func (mc *machine) reserve(t *rapid.T, confirm bool) {
 				delete(mc.twin.foreign, v)
 			}
 			mc.must(err)
-			if turn.Confirm(e.Instance); strings.HasSuffix(n, "=uncertain") {
+			if confirmed(); strings.HasSuffix(n, "=uncertain") {
 				mc.twin.confirm(v, n)
 			}
 			return
@@ -270,10 +269,45 @@ func (mc *machine) reserve(t *rapid.T, confirm bool) {
 		mc.twin.books[v], mc.twin.record[v] = next, next
 		delete(mc.twin.foreign, v)
 		if confirm {
-			turn.Confirm(e.Instance)
+			confirmed()
 			mc.twin.confirm(v, entry+"=uncertain")
 		}
 	}
+}
+
+// claim reserves in a turn, which end ends, or does all at once by the method of the seed. confirmed makes the claim held.
+func (mc *machine) claim(t *rapid.T, v string, c Claim, confirm bool) (confirmed, end func(), err error) {
+	if confirm && rapid.Bool().Draw(t, "by name") {
+		err := mc.m.TrackAttachmentWithMode(ctx, v, c.Node, c.Mode, WithUID(c.UID), WithMigrationTimeout(c.MigrationTimeout))
+		if errors.Is(err, ErrAttachedElsewhere) || errors.Is(err, ErrTooManyHolders) {
+			mc.twin.count("conflict_total", 1)
+		}
+		return func() {}, func() {}, err
+	}
+	turn, err := mc.m.Begin(ctx, v)
+	mc.must(err)
+	e, err := turn.Reserve(ctx, c)
+	return func() { turn.Confirm(e.Instance) }, turn.End, err
+}
+
+// takeOut removes in a turn, or by the method of the seed that does the same. There is one instance more than there are nodes.
+func (mc *machine) takeOut(t *rapid.T, v, node string, why Cause, instances []Instance) (removed bool, err error) {
+	if rapid.Bool().Draw(t, "by name") {
+		switch some := len(instances) > 1; {
+		case why == Detached && node == "" && rapid.Bool().Draw(t, "untrack"):
+			err = mc.m.UntrackAttachment(ctx, v)
+			return some && err == nil, err
+		case why == Detached:
+			err = mc.m.RemoveNodeAttachment(ctx, v, node)
+			return some && err == nil, err
+		case why == StaleCleared && len(instances) <= 2:
+			return mc.m.ClearStale(ctx, instances[0])
+		}
+	}
+	turn, err := mc.m.Begin(ctx, v)
+	mc.must(err)
+	defer turn.End()
+	return turn.Remove(ctx, why, instances...)
 }
 
 func (mc *machine) remove(t *rapid.T) {
@@ -292,10 +326,7 @@ func (mc *machine) remove(t *rapid.T) {
 	}
 	instances = append(instances, Instance{Volume: v, Node: node, Epoch: 12345}) // one that is not there
 	fails, unknown, done := mc.fault(t, v)
-	turn, err := mc.m.Begin(ctx, v)
-	mc.must(err)
-	defer turn.End()
-	removed, err := turn.Remove(ctx, why, instances...)
+	removed, err := mc.takeOut(t, v, node, why, instances)
 	mc.effects = nil
 	now := mc.clock.Elapsed()
 	switch {
@@ -414,6 +445,7 @@ func (mc *machine) check(t *rapid.T) {
 		reasonAttached:           want["attach_total"],
 		reasonDetached:           want["detach_total full"] + want["detach_total partial"],
 		reasonStaleCleared:       want["stale_cleared_total"] + want["evicted_total"],
+		reasonConflict:           want["conflict_total"],
 		reasonMigrationStarted:   want["migrations_total started"],
 		reasonMigrationCompleted: want["migrations_total completed"],
 		reasonMigrationAborted:   want["migrations_total aborted"],

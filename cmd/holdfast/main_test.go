@@ -17,6 +17,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/holdfast-sim/holdfast/examples/buggy"
 	"github.com/holdfast-sim/holdfast/scenarios"
@@ -261,6 +262,7 @@ func TestSavedFindingsAreBoundedAndNamedApart(t *testing.T) {
 }
 
 func TestProgressOffTerminalIsALineNowAndThen(t *testing.T) {
+	defer goleak.VerifyNone(t) // end waits for the one that draws
 	var out strings.Builder
 	p := newProgress(&out, 10)
 	p.add(false, nil)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/holdfast-sim/holdfast/model"
 	"github.com/holdfast-sim/holdfast/sim/report"
@@ -24,7 +25,7 @@ const workerVariable = "HOLDFAST_TEST_WORKER"
 func TestMain(m *testing.M) {
 	switch os.Getenv(workerVariable) {
 	case "":
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m) // a campaign waits for its workers, and for what reads from them
 	case "dead":
 		fmt.Fprintln(os.Stderr, "panic: nothing works here")
 		os.Exit(3)
