@@ -33,6 +33,9 @@ func (r *timeOrder) stampFor(s *state) {
 // persisted judges a write of the record that leaves somebody on it: two to one stamps no detach.
 func (r *timeOrder) persisted(s *state, v *volume) {
 	was, is := v.before, v.pv.doc
+	if r.judged("detaches") && s.point.proc != 0 && v.pv.exists && v.pv.valid && v.pv.changed == s.now && len(is.Instances) == 0 && is.Detached.IsZero() {
+		r.unstamped(s, v, was)
+	}
 	if !r.judged("detaches") || s.point.proc == 0 || !v.pv.exists || !v.pv.valid || v.pv.changed != s.now || len(is.Instances) == 0 || len(is.Instances) >= len(was.Instances) {
 		return
 	}
@@ -54,4 +57,14 @@ func (r *timeOrder) stampIsNew(s *state, of removal) bool {
 		}
 	}
 	return false
+}
+
+// unstamped judges a write that leaves nobody on the record and no stamp: so it may be for what was reserved only, and never held.
+func (r *timeOrder) unstamped(s *state, v *volume, was document) {
+	for _, i := range s.procs[s.point.proc].memory(v.handle).instances {
+		if _, named := was.find(i.node, i.uid, i.epoch); named && i.wasHeld {
+			r.violate(s, "detaches", []int{i.seen.step}, "the record of %s loses its last holder, %s, and does not tell when", v.handle, i.node)
+			return
+		}
+	}
 }
