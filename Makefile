@@ -1,11 +1,13 @@
 # Every target is one command that can be typed without make as well.
 
 SOAK_SEEDS  ?= 100000
+SOAK_CHECKS ?= 5000
 BENCH       ?= .
 BENCH_COUNT ?= 10
+GREMLINS    ?= github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check race cover fmt build bench soak clean
+.PHONY: help demo test check race cover fmt build bench mutants soak gremlins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,8 +36,16 @@ build: ## build a static binary into bin/
 bench: ## run the benchmarks, in the format that benchstat reads
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCH_COUNT) ./benchmarks/...
 
-soak: ## run a long campaign of SOAK_SEEDS seeds (100000)
+mutants: ## break the driver and the harness in many ways, and see whether each is found
+	go run ./cmd/holdfast mutants
+
+soak: ## run SOAK_SEEDS seeds (100000), and properties SOAK_CHECKS times (5000)
 	go run ./cmd/holdfast run --seeds 1-$(SOAK_SEEDS)
+	RAPID_CHECKS=$(SOAK_CHECKS) go test -count=1 -timeout 6h ./attachment/... ./reconciler ./model/... ./scenarios ./sim/trace ./sim/proptest ./internal/stock
+
+gremlins: ## mutate the product with gremlins; its own unit tests are to notice
+	GOFLAGS=-vet=off go run $(GREMLINS) unleash ./reconciler
+	GOFLAGS=-vet=off go run $(GREMLINS) unleash ./attachment
 
 clean: ## remove what was built and what runs have left
 	rm -rf bin holdfast-out

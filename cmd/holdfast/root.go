@@ -62,6 +62,7 @@ writer, nothing live is cleared, nothing stale stays.
 	}
 	add("search", newRun(known))
 	add("search", newCheck(known))
+	add("search", newMutants())
 	add("incidents", newImport())
 	add("incidents", newReplay(known))
 	add("results", newList())
