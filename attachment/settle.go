@@ -63,10 +63,20 @@ func (m *Manager) settle(volume string, c *cell, p persisted, undone holder) (no
 	}
 	c.record, c.place = next, p.place
 	m.alignMigration(c, restored, now)
-	if had && len(c.holders) == 0 {
-		m.restoreStamp(volume, p.detachedAt, now)
-	}
+	m.followStamp(volume, c, p, had, now)
 	return notes
+}
+
+// followStamp takes over what the record says of the last detach, where another manager knows more of it: it ended the last
+// attachment, or detached later, or has attached somebody since. A stamp that memory has forgotten stays so.
+func (m *Manager) followStamp(volume string, c *cell, p persisted, had bool, now time.Time) {
+	_, stamped := m.stamps.byVolume[volume]
+	switch {
+	case len(c.holders) == 0 && (had || stamped):
+		m.restoreStamp(volume, p.detachedAt, now)
+	case len(p.holders) > 0 && p.detachedAt.IsZero():
+		m.stamps.drop(volume)
+	}
 }
 
 // union returns the holders that settle leaves.
@@ -113,13 +123,17 @@ func (m *Manager) alignMigration(c *cell, restored bool, now time.Time) {
 	}
 }
 
-// restoreStamp takes over a persisted detach stamp, if it is within grace. One in the future counts as now.
+// restoreStamp takes over a persisted detach stamp, if it is within grace and memory has none that is as late. One in the future
+// counts as now.
 func (m *Manager) restoreStamp(volume string, detachedAt, now time.Time) {
 	if detachedAt.IsZero() {
 		return
 	}
 	if detachedAt.After(now) {
 		detachedAt = now
+	}
+	if st, ok := m.stamps.byVolume[volume]; ok && !detachedAt.After(st.wall) {
+		return
 	}
 	if age := now.Sub(detachedAt); age < m.stamps.grace {
 		m.stamps.set(volume, stamp{wall: detachedAt, at: m.Elapsed() - age})
