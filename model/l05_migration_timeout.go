@@ -78,6 +78,9 @@ func (r *migrationTimeout) tick(s *state, now time.Duration) {
 	for i, m := range r.running {
 		p := m.proc
 		start := max(m.start()+m.timeout, p.loop.since.at, p.led.at)
+		if m.restored {
+			start = max(start, m.seen.at) // before, its rebuild did not succeed
+		}
 		if !p.loop.running || !p.loop.proven || !p.leading || start+s.setup.Interval+s.passTime(p)+p.faultBy(s, now)-m.fault >= now {
 			continue
 		}

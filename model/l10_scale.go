@@ -25,9 +25,16 @@ type passCalls struct {
 	faults   int
 	suspects map[string]bool    // the names of nodes
 	stale    map[*instance]bool // each to be fenced and cleared
+	orphans  map[orphan]bool    // those that came in while it went on: each to be revoked and taken off
 	dirty    map[*volume]bool
 	overruns float64
 	shaken   bool // a rebuild or the loop's end came between
+}
+
+// orphan is an uncertain instance that no VolumeAttachment asks for.
+type orphan struct {
+	volume, node, uid string
+	epoch             uint64
 }
 
 // overrunsTotal counts the passes that outlast the interval.
@@ -66,6 +73,7 @@ func (r *scale) step(s *state, e *trace.Event) {
 
 func (r *scale) begin(s *state, p *proc) *passCalls {
 	x := &passCalls{begun: s.now, faults: p.faultCount, overruns: p.counters[overrunsTotal], shaken: p.rebuilding || s.outages > 0}
+	x.orphans = make(map[orphan]bool)
 	x.suspects, x.stale, x.dirty = make(map[string]bool), make(map[*instance]bool), make(map[*volume]bool)
 	x.weigh(s, p)
 	return x
@@ -103,9 +111,19 @@ func (p *proc) surelyCached(s *state, name, uid string) bool {
 	return !ok || read.code == "OK" && read.uid == uid
 }
 
+// settle notes what a pass learns from a record that another incarnation has written: the controller itself unpublishes what
+// nobody asks for, one by one, and that may be done before the pass ends.
+func (r *scale) settle(s *state) {
+	for _, c := range s.changes {
+		if x := r.passes[c.proc]; x != nil && c.after != nil && c.after.state == "uncertain" && s.adopted(c) && c.volume.unwished(c.after.node, c.proc.led.step) {
+			x.orphans[orphan{c.after.volume, c.after.node, c.after.uid, c.after.epoch}] = true
+		}
+	}
+}
+
 func (r *scale) ended(s *state, p *proc, x *passCalls) {
 	x.weigh(s, p) // and what came meanwhile
-	suspects, dirty := len(x.suspects), len(x.dirty)+len(x.stale)
+	suspects, dirty := len(x.suspects), len(x.dirty)+len(x.stale)+max(0, len(x.orphans)-1)
 	limit := 2*suspects + 2*dirty + 4
 	if x.calls > limit && !x.shaken && p.faultCount == x.faults && s.outages == 0 {
 		r.violate(s, "calls", []int{x.begun.step}, "a pass made %d calls for %d suspect nodes and %d dirty volumes, and %d are enough", x.calls, suspects, dirty, limit)

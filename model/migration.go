@@ -9,8 +9,9 @@ type moving struct {
 	earliest time.Duration // its clock runs since some time from here,
 	latest   time.Duration // to here
 	timeout  time.Duration
-	restored bool // a rebuild brought it: its clock began in another incarnation
-	known    bool // and when that was is known, for the wall clock has never jumped
+	began    int64 // what the system tells of its start
+	restored bool  // a rebuild brought it: its clock began in another incarnation
+	known    bool  // and when that was is known, for the wall clock has never jumped
 	told     time.Duration
 	seen     moment
 	fault    time.Duration // A when it was seen
@@ -45,17 +46,31 @@ func (s *state) follow(p *proc, v *volume, m *memory) {
 		s.counts.migrations++
 		m.moving = &moving{
 			proc: p, volume: v, latest: s.now.at, earliest: m.youngest().asked.at, timeout: of.timeout,
-			restored: s.restored(p, v, m.youngest()), seen: s.now, fault: p.fault,
+			began: of.migrating, restored: s.restored(p, v, m.youngest()), seen: s.now, fault: p.fault,
 		}
 		s.knowStart(m.moving, of)
 		s.moves = append(s.moves, move{moving: m.moving})
+	case of != nil && m.moving.began != of.migrating && m.moving.seen.step != s.now.step && m.youngest().seen.step == s.now.step && s.restored(p, v, m.youngest()):
+		s.replaced(m, of)
 	case of != nil && m.moving.seen.step == s.now.step: // the step tells of the two nodes one by one
-		m.moving.earliest, m.moving.restored = m.youngest().asked.at, s.restored(p, v, m.youngest())
+		m.moving.earliest, m.moving.began, m.moving.restored = m.youngest().asked.at, of.migrating, s.restored(p, v, m.youngest())
 	case of == nil && m.moving != nil:
 		p.migrating--
 		s.moves = append(s.moves, move{moving: m.moving, ended: true, pair: m.last, left: m.nodes()})
 		m.moving = nil
 	}
+}
+
+// replaced notes that another incarnation has ended a volume's migration and begun the next one, before this one looked again.
+func (s *state) replaced(m *memory, of *instance) {
+	was := m.moving
+	s.moves = append(s.moves, move{moving: was, ended: true, pair: m.last, left: m.nodes()})
+	m.moving = &moving{
+		proc: was.proc, volume: was.volume, latest: s.now.at, earliest: m.youngest().asked.at, timeout: of.timeout,
+		began: of.migrating, restored: true, seen: s.now, fault: was.proc.fault,
+	}
+	s.knowStart(m.moving, of)
+	s.moves = append(s.moves, move{moving: m.moving})
 }
 
 // knowStart takes the start of a restored migration from what the system tells, which is the record's.
@@ -81,6 +96,9 @@ func (s *state) restored(p *proc, v *volume, of *instance) bool {
 	}
 	if author, known := v.authors[of.epoch]; known && author != p.num {
 		return true
+	}
+	if of.state != "held" && v.pv.writer != p.num && v.pv.writer != 0 {
+		return true // its own, but another one has made it his before this one learned that it was written
 	}
 	return p.rebuilding && !s.reserving(v)
 }

@@ -215,10 +215,20 @@ func (s *state) grantDeal(o *operation) {
 	}
 	d.held, d.uid, d.mode, d.by, d.begun, d.ok = true, uid, o.mode, o.proc, o.begun, s.now
 	for _, w := range o.volume.wishes {
-		if w.node == o.node {
+		if w.node == o.node && !o.overtaken() {
 			w.shed = false
 		}
 	}
+}
+
+// overtaken reports whether what a publish attached has left the record and memory again before its answer.
+func (o *operation) overtaken() bool {
+	for _, d := range o.volume.dropped {
+		if d.Node == o.node && d.when.step > o.begun.step {
+			return !o.proc.memory(o.volume.handle).names(o.node)
+		}
+	}
+	return false
 }
 
 // refusal reports whether a code says that publish was refused for certain.

@@ -124,7 +124,7 @@ func (s *state) explain(c change) removal {
 	}
 	if r.op != nil {
 		r.cause = s.explainByOperation(r.op, i)
-		if r.cause == becauseEvicted && s.undone(c, i, r.acted) {
+		if (r.cause == becauseEvicted || r.cause == becauseReleased && !r.op.releasesNode(i.node)) && s.undone(c, i, r.acted) {
 			r.cause = becauseRepaired // an operation repairs the record before it decides
 		}
 		r.check, r.checked = r.op.read(i.node)

@@ -53,7 +53,7 @@ func (r *grace) step(s *state, e *trace.Event) {
 func (r *grace) deferred(s *state, p *proc) {
 	var over *instance
 	for _, i := range r.left[p] {
-		if read, _ := findRead(p.reads, i.node); read.code == "NotFound" && p.mayDefer(i, s.setup.Grace) {
+		if read, _ := findRead(p.reads, i.node); read.without(i) && p.mayDefer(i, s.setup.Grace) {
 			return
 		}
 	}
@@ -67,6 +67,11 @@ func (r *grace) deferred(s *state, p *proc) {
 		r.violate(s, "boundary", []int{over.seen.step}, "a pass deferred something for grace, and %s on %s (epoch %d) and whatever else is stale had been missing for %v or longer",
 			over.volume, over.node, over.epoch, s.setup.Grace)
 	}
+}
+
+// without reports whether the answer says that an instance's node is missing: there is none of its name, or another one.
+func (r read) without(i *instance) bool {
+	return r.code == "NotFound" || r.code == "OK" && i.uid != "" && r.uid != i.uid
 }
 
 // ended looks for an instance whose grace was over in the pass, and about which the pass did nothing, although no fault, no guard,

@@ -10,10 +10,11 @@ type access struct {
 	ended    map[[2]string]moment // by volume and node: when the system itself last ended the access
 	revoked  map[int]bool         // operations that have asked for a revoke
 	outdated map[int]moment       // operations whose last write lost, and that have not looked since
+	again    map[int]bool         // operations that have looked after a write that lost
 }
 
 func newAccess() *access {
-	return &access{ended: make(map[[2]string]moment), revoked: make(map[int]bool), outdated: make(map[int]moment)}
+	return &access{ended: make(map[[2]string]moment), revoked: make(map[int]bool), outdated: make(map[int]moment), again: make(map[int]bool)}
 }
 
 func (r *atomic) watch(s *state, e *trace.Event) {
@@ -28,6 +29,9 @@ func (r *atomic) watch(s *state, e *trace.Event) {
 	case e.Kind == trace.Call && e.Verb == "revoke" && op != 0:
 		r.access.revoked[op] = true
 	case e.Kind == trace.Call && e.Resource == "persistentvolumes" && (e.Verb == "get" || e.Verb == "list"):
+		if _, lost := r.access.outdated[op]; lost {
+			r.access.again[op] = true
+		}
 		delete(r.access.outdated, op)
 	case e.Kind == trace.Reply && e.Resource == "persistentvolumes" && e.Verb == "patch" && op != 0:
 		delete(r.access.outdated, op)
@@ -40,6 +44,7 @@ func (r *atomic) watch(s *state, e *trace.Event) {
 		}
 		delete(r.access.revoked, op)
 		delete(r.access.outdated, op)
+		delete(r.access.again, op)
 	}
 }
 
@@ -57,7 +62,16 @@ func (r *atomic) means(s *state, o *operation, e *trace.Event) {
 				r.violate(s, "memory", []int{i.seen.step, o.begun.step}, "unpublish of %s on %s ended in %s after its revoke was sent, and it is held still", o.volume.handle, i.node, o.code)
 			}
 		}
-	case outdated && (o.code == "Unavailable" || !retriable(o.code) && o.code != "OK") && !e.Late && o.proc.leading && o.led && s.offers("record"):
+	case outdated && r.owesLook(o) && !e.Late && o.proc.leading && o.led && o.proc.led.step < o.begun.step && s.offers("record"):
 		r.violate(s, "memory", []int{o.begun.step, lost.step}, "%s of %s on %s ended in %s after a conflict at step %d, and never looked what is there now", o.verb, o.volume.handle, o.node, o.code, lost.step)
 	}
+}
+
+// owesLook reports whether an answer after a write that lost is one that nobody can give who has not looked. A method of the
+// Manager has no codes: whoever looked after each write that lost, and gave up after the last, says just that he failed.
+func (r *atomic) owesLook(o *operation) bool {
+	if o.code == "Internal" && byHand(o.verb) {
+		return !r.access.again[o.num]
+	}
+	return o.code == "Unavailable" || !retriable(o.code) && o.code != "OK"
 }

@@ -46,7 +46,7 @@ func (r *idempotent) step(s *state, e *trace.Event) {
 			r.ends(s, o)
 		}
 	case trace.Change:
-		if e.Resource == "persistentvolumes" && s.point.op == 0 && e.Volume != "" {
+		if e.Resource == "persistentvolumes" && e.Volume != "" && !r.own(s, s.volume(e.Volume)) {
 			r.spoil(s.volume(e.Volume))
 		}
 	case trace.Counter:
@@ -60,6 +60,13 @@ func (r *idempotent) step(s *state, e *trace.Event) {
 			r.violate(s, "effects", nil, "%s", or(e.Message, e.Name))
 		}
 	}
+}
+
+// own reports whether the present step is that of the operation that is judged, or of its repetition. A write that another one
+// sent before may come only now.
+func (r *idempotent) own(s *state, v *volume) bool {
+	x := r.repeats[v]
+	return x != nil && s.point.op != 0 && (s.point.op == x.first.num || x.second != nil && s.point.op == x.second.num)
 }
 
 // countsOperations reports whether a metric counts what operations do. Gauges follow the state, and passes are the loop's.

@@ -120,6 +120,9 @@ func (r *rebuild) compareAll(s *state, p *proc, x *rebuilding) {
 		if !v.pv.exists { // nothing tells whose volume a VolumeAttachment is that names a PersistentVolume which is gone
 			continue
 		}
+		if p.faults[v.handle] >= p.led.at && p.hurt[v.handle] { // it tried to write the record, and memory knows why
+			continue
+		}
 		if v.touched.step > from || !v.pv.valid && v.pv.raw != "" || v.direct || busy {
 			continue
 		}
