@@ -124,7 +124,8 @@ func (s *state) explain(c change) removal {
 	}
 	if r.op != nil {
 		r.cause = s.explainByOperation(r.op, i)
-		if (r.cause == becauseEvicted || r.cause == becauseReleased && !r.op.releasesNode(i.node)) && s.undone(c, i, r.acted) {
+		blind := !r.op.releasesNode(i.node) || r.acted.step < i.seen.step // it is not what the operation asked for, or knew of
+		if (r.cause == becauseEvicted || r.cause == becauseReleased && blind) && s.undone(c, i, r.acted) {
 			r.cause = becauseRepaired // an operation repairs the record before it decides
 		}
 		r.check, r.checked = r.op.read(i.node)
