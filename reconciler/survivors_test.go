@@ -17,19 +17,19 @@ import (
 func TestPass_Duration(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, []string{"z"}, func(c *reconciler.Config) { c.Interval = 5 * time.Second })
-		w.start()
-		defer w.Stop()
-		w.after(time.Minute)
-		require.Zero(t, w.metric("holdfast_reconcile_overruns_total"), "the process is older than the interval, its passes are not")
-		w.attach("v", "a")
 		var slow atomic.Bool
-		slow.Store(true)
 		w.nodes.hook = func(_ context.Context, verb, _ string) error {
 			if verb == "get" && slow.Swap(false) {
 				time.Sleep(5 * time.Second)
 			}
 			return nil
 		}
+		w.start()
+		defer w.Stop()
+		w.after(time.Minute)
+		require.Zero(t, w.metric("holdfast_reconcile_overruns_total"), "the process is older than the interval, its passes are not")
+		slow.Store(true)
+		w.attach("v", "a")
 		w.after(20 * time.Second)
 		require.False(t, slow.Load())
 		require.Zero(t, w.metric("holdfast_reconcile_overruns_total"))
