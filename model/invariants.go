@@ -106,7 +106,7 @@ func stateInvariants() []Invariant {
 			Name: "S11", Title: "linearizable", Source: section5,
 			Text:  "Each volume's history matches the sequential model.",
 			Why:   "What no order of the calls explains, no caller can rely on.",
-			kinds: []trace.Kind{trace.Op, trace.Return, trace.Call, trace.Process, trace.Change, trace.Trouble}, build: newLinearizable,
+			kinds: []trace.Kind{trace.Op, trace.Return, trace.Call, trace.Reply, trace.Process, trace.Change, trace.Trouble}, build: newLinearizable,
 		},
 		{
 			Name: "S12", Title: "isolated", Source: section5, Needs: []string{"believer"},

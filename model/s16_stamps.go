@@ -39,7 +39,7 @@ func (r *timeOrder) persisted(s *state, v *volume) {
 	if !r.judged("detaches") || s.point.proc == 0 || !v.pv.exists || !v.pv.valid || v.pv.changed != s.now || len(is.Instances) == 0 || len(is.Instances) >= len(was.Instances) {
 		return
 	}
-	if !is.Detached.IsZero() && !is.Detached.Equal(was.Detached) {
+	if !is.Detached.IsZero() && !is.Detached.Equal(was.Detached) && s.procs[s.point.proc].memory(v.handle).stamp != is.Detached.UnixNano() {
 		r.violate(s, "detaches", nil, "the record of %s tells of a detach at %v, and names %s still", v.handle, is.Detached, is.Instances[0].Node)
 	}
 }
