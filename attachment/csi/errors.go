@@ -47,16 +47,14 @@ func coded(code, format string, args ...any) *Error {
 // errNotLeading is the cause with which a handler's context ends when leadership does.
 var errNotLeading = errors.New("this controller does not lead")
 
-// unsure is an error after which nothing is certain: its code tells the caller to ask again.
-func unsure(ctx context.Context, err error) *Error {
-	code := Unavailable
-	switch cause := context.Cause(ctx); {
-	case cause == nil, errors.Is(cause, errNotLeading):
-	case errors.Is(cause, context.DeadlineExceeded):
-		code = DeadlineExceeded
-	default:
-		code = Canceled
+// unsure is an error after which nothing is certain: its code tells the caller to ask again, its text what was tried. Leadership may
+// end together with the caller's patience. That it has ended is then the reason, whichever came to the handler first.
+func (h *handler) unsure(err error, tried string, args ...any) *Error {
+	if h.lead.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		err = errNotLeading
 	}
+	err = fmt.Errorf(tried+": %w", append(args, err)...)
+	code := h.ended()
 	switch said := codeOf(err); {
 	case errors.Is(err, attachment.ErrAmbiguous), errors.Is(err, attachment.ErrRecord):
 		code = Internal // asking again does not help before somebody has repaired the object
@@ -66,6 +64,17 @@ func unsure(ctx context.Context, err error) *Error {
 		code = DeadlineExceeded
 	}
 	return &Error{code: code, err: err}
+}
+
+// ended is the code of what ended the handler's context, Unavailable if nothing did.
+func (h *handler) ended() string {
+	switch {
+	case h.ctx.Err() == nil, h.lead.Err() != nil:
+		return Unavailable
+	case errors.Is(context.Cause(h.ctx), context.DeadlineExceeded):
+		return DeadlineExceeded
+	}
+	return Canceled
 }
 
 // during says what was tried, on what; the code stays.

@@ -40,7 +40,7 @@ func (p *publish) evict(gone []attachment.Entry) error {
 	}
 	if err != nil {
 		doubt(p.turn, gone)
-		return unsure(p.ctx, fmt.Errorf("evict %v: %w", gone[0].Instance, err))
+		return p.unsure(err, "evict %v", gone[0].Instance)
 	}
 	return nil
 }
@@ -53,7 +53,7 @@ func (p *publish) fence(gone []attachment.Entry) error {
 		}
 		if err != nil {
 			doubt(p.turn, gone[:i+1])
-			return unsure(p.ctx, fmt.Errorf("fence %v: %w", e.Instance, err))
+			return p.unsure(err, "fence %v", e.Instance)
 		}
 	}
 	return nil

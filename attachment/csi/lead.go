@@ -121,7 +121,7 @@ func (h *handler) proceed() error {
 		return &Error{code: Unavailable, err: errNotLeading}
 	}
 	if h.ctx.Err() != nil {
-		return unsure(h.ctx, context.Cause(h.ctx))
+		return &Error{code: h.ended(), err: context.Cause(h.ctx)}
 	}
 	return nil
 }
@@ -139,7 +139,7 @@ func (h *handler) begin(volume string) (*attachment.Turn, error) {
 	case err == nil:
 		return turn, nil
 	}
-	e := unsure(h.ctx, fmt.Errorf("wait for the turn on %s: %w", volume, err))
+	e := h.unsure(err, "wait for the turn on %s", volume)
 	if e.code == DeadlineExceeded || e.code == Canceled {
 		e.code = Aborted
 	}

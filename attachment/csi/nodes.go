@@ -1,7 +1,6 @@
 package csi
 
 import (
-	"fmt"
 	"slices"
 	"sync"
 
@@ -130,7 +129,7 @@ func (h *handler) read(name string) (node, error) {
 	case apierrors.IsNotFound(err):
 		return node{name: name}, nil
 	case err != nil:
-		return node{}, unsure(h.ctx, fmt.Errorf("get node %s: %w", name, err))
+		return node{}, h.unsure(err, "get node %s", name)
 	}
 	h.cfg.OnNode(name)
 	return node{name: name, uid: string(obj.UID), exists: true}, nil

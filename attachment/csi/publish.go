@@ -3,7 +3,6 @@ package csi
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -75,14 +74,14 @@ func (r PublishRequest) validate() (time.Duration, error) {
 func (h *handler) checkVolume(turn *attachment.Turn, volume string) error {
 	exists, err := h.cfg.Backend.Exists(h.ctx, volume)
 	if err != nil {
-		return unsure(h.ctx, fmt.Errorf("look for the volume: %w", err))
+		return h.unsure(err, "look for the volume")
 	}
 	if !exists {
 		return coded(NotFound, "the backend has no such volume")
 	}
 	pv, err := turn.PersistentVolume(h.ctx)
 	if err != nil {
-		return unsure(h.ctx, fmt.Errorf("look for the persistent volume: %w", err))
+		return h.unsure(err, "look for the persistent volume")
 	}
 	if pv != nil && pv.DeletionTimestamp != nil {
 		return coded(FailedPrecondition, "persistent volume %s is being deleted", pv.Name)
@@ -150,7 +149,7 @@ func (p *publish) grantNew() error {
 		return err
 	}
 	if removal := p.takeBack(e); removal != nil {
-		return unsure(p.ctx, fmt.Errorf("%w; take the reservation back: %w", err, removal))
+		return p.unsure(removal, "%w; take the reservation back", err)
 	}
 	return err
 }
@@ -171,10 +170,10 @@ func (p *publish) grantAgain() error {
 		return err
 	}
 	if err := p.cfg.Backend.Revoke(p.ctx, p.Volume, p.NodeID, e.Epoch); err != nil {
-		return unsure(p.ctx, fmt.Errorf("revoke epoch %d before a new one: %w", e.Epoch, err))
+		return p.unsure(err, "revoke epoch %d before a new one", e.Epoch)
 	}
 	if err := p.takeBack(e); err != nil {
-		return unsure(p.ctx, fmt.Errorf("take epoch %d off the record: %w", e.Epoch, err))
+		return p.unsure(err, "take epoch %d off the record", e.Epoch)
 	}
 	return p.grantNew()
 }
@@ -203,7 +202,7 @@ func (p *publish) reserve() (attachment.Entry, error) {
 		}
 		return e, coded(FailedPrecondition, "%w", err)
 	}
-	return e, unsure(p.ctx, fmt.Errorf("reserve: %w", err))
+	return e, p.unsure(err, "reserve")
 }
 
 // grant asks the backend for an entry's epoch and, if it agrees, makes the entry held, even if the caller has given up
@@ -217,7 +216,7 @@ func (p *publish) grant(e attachment.Entry) error {
 	case refused(err):
 		return coded(codeOf(err), "grant: %w", err)
 	case err != nil:
-		return unsure(p.ctx, fmt.Errorf("grant: %w", err))
+		return p.unsure(err, "grant")
 	case p.lead.Err() != nil:
 		// The next leader finds the instance on record and takes it for uncertain. It may already have acted on that.
 		return &Error{code: Unavailable, err: errNotLeading}

@@ -2,7 +2,6 @@ package csi
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/holdfast-sim/holdfast/attachment"
@@ -31,7 +30,7 @@ func (c *Controller) unpublish(ctx context.Context, volume, nodeID string) error
 	mine := h.entries(turn, nodeID)
 	if len(mine) == 0 {
 		if err := turn.Verify(h.ctx); err != nil {
-			return unsure(h.ctx, fmt.Errorf("look for a record of it: %w", err))
+			return h.unsure(err, "look for a record of it")
 		}
 		mine = h.entries(turn, nodeID)
 	}
@@ -75,7 +74,7 @@ func (h *handler) end(turn *attachment.Turn, volume, nodeID string, entries []at
 	}
 	if err != nil {
 		doubt(turn, entries)
-		return unsure(h.ctx, fmt.Errorf("revoke: %w", err))
+		return h.unsure(err, "revoke")
 	}
 	if len(entries) == 0 {
 		return nil
@@ -85,7 +84,7 @@ func (h *handler) end(turn *attachment.Turn, volume, nodeID string, entries []at
 	}
 	if err != nil {
 		doubt(turn, entries)
-		return unsure(h.ctx, fmt.Errorf("take %v off the record: %w", entries[0].Instance, err))
+		return h.unsure(err, "take %v off the record", entries[0].Instance)
 	}
 	return nil
 }
