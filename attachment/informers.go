@@ -127,3 +127,11 @@ func (m *Manager) observe(o any) {
 		m.suspects[volume] = pv.ResourceVersion
 	}
 }
+
+// acquit drops the suspicion of what turns out to be known: a watch may show our own write before its reply comes. The caller has
+// the lock.
+func (m *Manager) acquit(volume string, known *place) {
+	if seen, ok := m.suspects[volume]; ok && known != nil && !newer(seen, known.version) {
+		delete(m.suspects, volume)
+	}
+}

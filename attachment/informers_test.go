@@ -2,6 +2,7 @@ package attachment
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	k8stesting "k8s.io/client-go/testing"
 	"k8s.io/client-go/tools/cache"
@@ -101,6 +103,22 @@ func TestForeignWrites(t *testing.T) {
 		require.Zero(t, w.m.Sizes()["suspects"])
 		require.Zero(t, w.m.Sizes()["dirty"])
 	})
+}
+
+// A watch may show our own write before its reply comes: there is nothing to look at, unless it shows another one still.
+func TestOwnWriteIsSeenBeforeItsReply(t *testing.T) {
+	for ahead, want := range []int{0: 0, 1: 1} {
+		w := newWorld(t, "v")
+		w.must(w.m.TrackAttachment(ctx, "v", "n1"))
+		w.effects = []effect{{do: func() {
+			pv := &corev1.PersistentVolume{ObjectMeta: metav1.ObjectMeta{Name: "pv-v", ResourceVersion: strconv.Itoa(w.version + 1 + ahead)}}
+			pv.Spec.CSI = &corev1.CSIPersistentVolumeSource{Driver: driver, VolumeHandle: "v"}
+			w.m.observe(pv)
+			require.Equal(t, 1, w.m.Sizes()["suspects"])
+		}}}
+		w.must(w.m.UntrackAttachment(ctx, "v"))
+		require.Equal(t, want, w.m.Sizes()["suspects"])
+	}
 }
 
 // A PersistentVolume that comes after the attach gets the record in the next pass.

@@ -139,6 +139,7 @@ func (m *Manager) change(volume string, c *cell, f func() []note) {
 		m.metrics.activeMigrations.Dec()
 	}
 	mark(m.dirty, volume, c.doubt != nil)
+	m.acquit(volume, c.place)
 	m.cells[volume] = c
 	m.tidy(volume)
 	m.mu.Unlock()

@@ -133,9 +133,7 @@ func (m *Manager) settleDeferred(volume string) {
 
 // adopt makes a volume's memory what a rebuild has read. The caller has the lock.
 func (m *Manager) adopt(volume string, c *cell, r reading) (notes []note) {
-	if seen, ok := m.suspects[volume]; ok && r.place != nil && !newer(seen, r.place.version) {
-		delete(m.suspects, volume)
-	}
+	m.acquit(volume, r.place)
 	touched := c.changed > r.since
 	switch {
 	case touched:
