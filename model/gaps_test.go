@@ -16,6 +16,11 @@ func (s *script) ask(e trace.Event, answer string) {
 	s.marks["x"] = s.marks["answered"]
 }
 
+// listNodes fills the cache of nodes, as far as the fault lets it.
+func (s *script) listNodes(fault string) {
+	s.call("informer", trace.Event{Verb: "list", Resource: "nodes", Code: "OK", Count: 3, Fault: fault})
+}
+
 // overdue is a migration that outlasts its timeout, is told of once, and ends with the unpublish of its source.
 func overdue(s *script) {
 	s.publish("shared", "n1")
@@ -58,6 +63,16 @@ var gapPairs = []pair{
 		})
 		s.marks["x"] = s.marks["timed"] - 1
 	}, edit{mark: "x", add: &trace.Event{Kind: trace.Call, ID: 9001, Proc: 1, Actor: "run", Verb: "get", Resource: "nodes", Name: "n1", Node: "n1", UID: "u-n1", Code: "OK"}}},
+	{"a live read without a doubt", "L10", func(s *script) {
+		s.publish("vm", "n1")
+		s.listNodes("")
+		s.pass(func() {})
+		s.marks["x"] = s.marks["timed"] - 1
+	}, edit{mark: "x", add: &trace.Event{Kind: trace.Call, ID: 9001, Proc: 1, Actor: "run", Verb: "get", Resource: "nodes", Name: "n1", Node: "n1", UID: "u-n1", Code: "OK"}}},
+	{"a call of a pass that rests", "L10", func(s *script) {
+		s.pass(func() {})
+		s.marks["x"] = s.marks["timed"] - 1
+	}, edit{mark: "x", add: &trace.Event{Kind: trace.Call, ID: 9001, Proc: 1, Actor: "run", Verb: "list", Resource: "persistentvolumes", Code: "OK"}}},
 	{"a pass outlasts its interval in silence", "L10", func(s *script) {
 		s.pass(func() { s.wait(interval + time.Nanosecond) })
 		s.marks["x"] = s.marks["overrun"]
@@ -79,7 +94,7 @@ var gapPairs = []pair{
 	}, edit{mark: "x", drop: true}},
 	{"a doubt that nobody had", "S17", func(s *script) {
 		s.publish("vm", "n1")
-		s.call("informer", trace.Event{Verb: "list", Resource: "nodes", Code: "OK", Count: 3})
+		s.listNodes("")
 		s.pass(func() {})
 		s.marks["x"] = s.marks["timed"]
 	}, edit{mark: "x", add: &trace.Event{Kind: trace.Counter, Proc: 1, Name: "holdfast_fail_open_total", Value: 1}}},

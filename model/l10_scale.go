@@ -1,6 +1,8 @@
 package model
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/holdfast-sim/holdfast/sim/trace"
@@ -8,6 +10,8 @@ import (
 
 // scale is L10 of SPEC.md section 5: a pass makes at most 2 x suspect nodes + 2 x dirty volumes + 4 calls, and one that outlasts
 // its interval raises its metric. At thousands of volumes a call per attachment is an outage of the API server.
+//
+// Of that, nodes are read only if they are suspect, and a pass in which nothing is in doubt calls nobody (section 3).
 //
 // A node is suspect unless the incarnation's cache surely has it: it was there before the last list that filled the cache, it
 // still is, and no read said otherwise. A volume is dirty if anything about it may be in doubt; each instance on a missing
@@ -22,19 +26,14 @@ type scale struct {
 type passCalls struct {
 	begun    moment
 	calls    int
+	read     map[string]moment // the nodes that were read live, and when first
 	faults   int
 	suspects map[string]bool    // the names of nodes
 	stale    map[*instance]bool // each to be fenced and cleared
-	orphans  map[orphan]bool    // those that came in while it went on: each to be revoked and taken off
 	dirty    map[*volume]bool
+	foreign  bool // others may have put on record what memory does not know
 	overruns float64
 	shaken   bool // a rebuild or the loop's end came between
-}
-
-// orphan is an uncertain instance that no VolumeAttachment asks for.
-type orphan struct {
-	volume, node, uid string
-	epoch             uint64
 }
 
 // overrunsTotal counts the passes that outlast the interval.
@@ -43,6 +42,7 @@ const overrunsTotal = "holdfast_reconcile_overruns_total"
 func newScale(s *state) rule {
 	r := &scale{passes: make(map[*proc]*passCalls)}
 	r.judge(s, "calls", "believer", "metrics")
+	r.judge(s, "steady", "believer", "metrics")
 	r.judge(s, "overruns", "metrics")
 	return r
 }
@@ -59,7 +59,7 @@ func (r *scale) step(s *state, e *trace.Event) {
 		}
 	case e.Kind == trace.Call:
 		if x := r.passes[p]; x != nil && e.Actor == "run" {
-			x.calls++
+			x.called(s, e)
 		}
 	case e.Name == passesBegun:
 		r.passes[p] = r.begin(s, p)
@@ -73,17 +73,29 @@ func (r *scale) step(s *state, e *trace.Event) {
 
 func (r *scale) begin(s *state, p *proc) *passCalls {
 	x := &passCalls{begun: s.now, faults: p.faultCount, overruns: p.counters[overrunsTotal], shaken: p.rebuilding || s.outages > 0}
-	x.orphans = make(map[orphan]bool)
-	x.suspects, x.stale, x.dirty = make(map[string]bool), make(map[*instance]bool), make(map[*volume]bool)
+	x.read, x.suspects = make(map[string]moment), make(map[string]bool)
+	x.stale, x.dirty = make(map[*instance]bool), make(map[*volume]bool)
 	x.weigh(s, p)
 	return x
 }
 
+func (x *passCalls) called(s *state, e *trace.Event) {
+	x.calls++
+	if _, again := x.read[e.Name]; !again && e.Resource == "nodes" && e.Verb == "get" {
+		x.read[e.Name] = s.now
+	}
+}
+
 // weigh notes what may be suspect, stale and dirty now.
 func (x *passCalls) weigh(s *state, p *proc) {
+	cut := s.unanswered(p)
 	for _, v := range s.order {
+		if at, ok := cut[v.pv.name]; ok && at >= v.pv.changed.step {
+			x.dirty[v] = true
+		}
 		m, doubt := p.mem[v.handle], p.hurt[v.handle] || v.pv.writer != p.num && v.pv.changed.step >= p.led.step
 		if m == nil {
+			x.foreign = x.foreign || doubt
 			continue
 		}
 		for _, i := range m.instances {
@@ -101,32 +113,37 @@ func (x *passCalls) weigh(s *state, p *proc) {
 	}
 }
 
+// unanswered returns the step of the incarnation's last write to each PersistentVolume whose answer it does not have: it is on its
+// way, or its caller was stopped.
+func (s *state) unanswered(p *proc) map[string]int {
+	cut := make(map[string]int)
+	for _, c := range s.calls {
+		if c.proc == p && c.resource == "persistentvolumes" && c.verb == "patch" {
+			cut[c.name] = max(cut[c.name], c.begun.step)
+		}
+	}
+	return cut
+}
+
 // surelyCached reports whether the incarnation's cache of nodes has a node beyond doubt.
 func (p *proc) surelyCached(s *state, name, uid string) bool {
 	l, nodes := s.current(name), p.lists["nodes"]
-	if l == nil || uid == "" || l.uid != uid || nodes == nil || l.born.step >= nodes.cache.asked.step {
+	if l == nil || uid == "" || l.uid != uid || nodes == nil || nodes.cache.torn || l.born.step >= nodes.cache.asked.step {
 		return false
 	}
 	read, ok := findRead(p.reads, name)
 	return !ok || read.code == "OK" && read.uid == uid
 }
 
-// settle notes what a pass learns from a record that another incarnation has written: the controller itself unpublishes what
-// nobody asks for, one by one, and that may be done before the pass ends.
-func (r *scale) settle(s *state) {
-	for _, c := range s.changes {
-		if x := r.passes[c.proc]; x != nil && c.after != nil && c.after.state == "uncertain" && s.adopted(c) && c.volume.unwished(c.after.node, c.proc.led.step) {
-			x.orphans[orphan{c.after.volume, c.after.node, c.after.uid, c.after.epoch}] = true
-		}
-	}
-}
-
 func (r *scale) ended(s *state, p *proc, x *passCalls) {
 	x.weigh(s, p) // and what came meanwhile
-	suspects, dirty := len(x.suspects), len(x.dirty)+len(x.stale)+max(0, len(x.orphans)-1)
+	suspects, dirty := len(x.suspects), len(x.dirty)+len(x.stale)
 	limit := 2*suspects + 2*dirty + 4
-	if x.calls > limit && !x.shaken && p.faultCount == x.faults && s.outages == 0 {
-		r.violate(s, "calls", []int{x.begun.step}, "a pass made %d calls for %d suspect nodes and %d dirty volumes, and %d are enough", x.calls, suspects, dirty, limit)
+	if !x.shaken && p.faultCount == x.faults && s.outages == 0 {
+		if x.calls > limit {
+			r.violate(s, "calls", []int{x.begun.step}, "a pass made %d calls for %d suspect nodes and %d dirty volumes, and %d are enough", x.calls, suspects, dirty, limit)
+		}
+		r.steady(s, x, suspects+dirty == 0 && !x.foreign && !p.listing("persistentvolumes").cache.torn)
 	}
 	if p.pass.begun > p.pass.ended {
 		return // another one has begun
@@ -134,6 +151,18 @@ func (r *scale) ended(s *state, p *proc, x *passCalls) {
 	raised, took := p.counters[overrunsTotal]-x.overruns, s.now.at-x.begun.at
 	if due := outlasts(took, s.setup.Interval); raised != due {
 		r.violate(s, "overruns", []int{x.begun.step}, "a pass took %v, the interval is %v, and %s rose by %v", took, s.setup.Interval, overrunsTotal, raised)
+	}
+}
+
+// steady judges what nothing called for.
+func (r *scale) steady(s *state, x *passCalls, rests bool) {
+	for _, name := range slices.Sorted(maps.Keys(x.read)) {
+		if !x.suspects[name] {
+			r.violate(s, "steady", []int{x.begun.step, x.read[name].step}, "a pass read the node %s live, which its cache has beyond doubt", name)
+		}
+	}
+	if rests && x.calls > 0 {
+		r.violate(s, "steady", []int{x.begun.step}, "a pass made %d calls although nothing was in doubt", x.calls)
 	}
 }
 

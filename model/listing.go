@@ -23,6 +23,7 @@ type filling struct {
 	filled bool   // one was answered, rightly or not
 	told   moment // when the last was
 	asked  moment // when the last whole one was answered, by which it knows what there was then; zero if none was
+	torn   bool   // one came since that a fault had made empty or old
 }
 
 // live reports whether an actor reads for a decision of its own, and not to feed a cache.
@@ -47,7 +48,7 @@ func (p *proc) listed(s *state, e *trace.Event, asked moment) {
 	}
 	if e.Actor == "informer" {
 		l.cache.filled, l.cache.told = true, s.now
-		if e.Fault != "emptyList" && e.Fault != "staleRead" {
+		if l.cache.torn = e.Fault == "emptyList" || e.Fault == "staleRead"; !l.cache.torn {
 			l.cache.asked = asked
 		}
 	}

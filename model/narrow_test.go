@@ -45,6 +45,41 @@ var narrowCases = []struct {
 		s.revoke("run", "vm", "n1")
 		s.see(trace.Event{Kind: trace.World, Verb: "revoke", Volume: "vm", Node: "n1", Epoch: h.Epoch})
 	}},
+	{"a list that a fault made empty leaves nobody in the cache", "L10", func(s *script, wrong bool) {
+		s.publish("vm", "n1")
+		s.listNodes("")
+		if !wrong {
+			s.listNodes("emptyList")
+		}
+		s.pass(func() {
+			s.read("run", "n1")
+			if !wrong {
+				s.count("fail_open_total", 1)
+			}
+		})
+	}},
+	{"a list that a fault made old brings a record back", "L10", func(s *script, wrong bool) {
+		fault := "staleRead"
+		if wrong {
+			fault = ""
+		}
+		s.call("informer", trace.Event{Verb: "list", Resource: "persistentvolumes", Code: "OK", Count: 2, Fault: fault})
+		s.pass(func() {
+			s.call("run", trace.Event{Verb: "get", Resource: "persistentvolumes", Name: "pv-vm", Volume: "vm", Code: "OK"})
+		})
+	}},
+	{"a write without an answer is worth a look", "L10", func(s *script, wrong bool) {
+		s.track("vm", "n1", "trackAttachment")
+		s.untrack("vm")
+		write := patchOf(1, "op-9")
+		write.Kind, write.Name, write.Volume = trace.Call, "pv-vm", "vm"
+		if !wrong {
+			s.point(write)
+		}
+		s.pass(func() {
+			s.call("run", trace.Event{Verb: "get", Resource: "persistentvolumes", Name: "pv-vm", Volume: "vm", Code: "OK"})
+		})
+	}},
 	{"the Controller unpublishes, and crashes before it knows that it did", "S2", func(s *script, wrong bool) {
 		s.track("shared", "n1", "trackAttachmentWithMode")
 		restart(s)
