@@ -27,8 +27,10 @@ import (
 // After the last detach the tombstone {"version":1,"epoch":7,"detachedAt":"..."} stays for the PersistentVolume's life, so that
 // epochs never repeat. A state is what it was when the document was written; a rebuild decides by the VolumeAttachments.
 // "nodeID" beside "node" is the driver's own id of the node, if the caller told it: the CSINode that maps one to the other goes
-// with the Node, and whoever has to fence or revoke after a restart needs it. "detachedAt" is there while the detach stamp was: a reservation keeps it until it is confirmed, for a publish that fails must
-// leave no trace. What is not in this grammar is refused: a later version may mean by it that the volume is in use.
+// with the Node, and whoever has to fence or revoke after a restart needs it. "reservedBy" is the identity of the Manager whose
+// reservation it is, see WithIdentity. "detachedAt" is there while the detach stamp was: a reservation keeps it until it is confirmed,
+// for a publish that fails must leave no trace. What is not in this grammar is refused: a later version may mean by it that the
+// volume is in use.
 type document struct {
 	Version    int                `json:"version"`
 	Mode       Mode               `json:"mode,omitempty"`
@@ -45,6 +47,7 @@ type documentInstance struct {
 	Epoch      uint64    `json:"epoch"`
 	State      State     `json:"state"`
 	AttachedAt time.Time `json:"attachedAt"`
+	ReservedBy string    `json:"reservedBy,omitempty"`
 }
 
 type documentMigration struct {
@@ -65,7 +68,7 @@ const (
 func encode(r record, detachedAt time.Time) (string, error) {
 	d := document{Version: documentVersion, Mode: r.mode, Epoch: r.epoch}
 	for _, h := range r.holders {
-		d.Instances = append(d.Instances, documentInstance{Node: h.node, UID: h.uid, NodeID: h.nodeID, Epoch: h.epoch, State: h.state, AttachedAt: h.at})
+		d.Instances = append(d.Instances, documentInstance{Node: h.node, UID: h.uid, NodeID: h.nodeID, Epoch: h.epoch, State: h.state, AttachedAt: h.at, ReservedBy: h.by})
 	}
 	if g := r.migration; g != nil {
 		d.Migration = &documentMigration{StartedAt: g.StartedAt, Timeout: g.Timeout.String(), Source: g.Source, Target: g.Target}
@@ -95,7 +98,7 @@ func decode(text string) (r record, detachedAt time.Time, err error) {
 	}
 	r = record{mode: d.Mode, epoch: d.Epoch}
 	for _, i := range d.Instances {
-		r.holders = append(r.holders, holder{node: i.Node, uid: i.UID, nodeID: i.NodeID, epoch: i.Epoch, at: i.AttachedAt, state: Uncertain, loaded: true})
+		r.holders = append(r.holders, holder{node: i.Node, uid: i.UID, nodeID: i.NodeID, epoch: i.Epoch, at: i.AttachedAt, state: Uncertain, by: i.ReservedBy, loaded: true})
 	}
 	if g := d.Migration; g != nil {
 		timeout, _ := time.ParseDuration(g.Timeout) // validated

@@ -24,6 +24,7 @@ func drawRecord(t *rapid.T) record {
 		r.holders = append(r.holders, holder{
 			node: node, uid: rapid.SampledFrom([]string{"", "u1"}).Draw(t, "uid"), epoch: uint64(i + 1), at: at,
 			state: Uncertain, loaded: true, nodeID: rapid.SampledFrom([]string{"", "id-n"}).Draw(t, "nodeID"),
+			by: rapid.SampledFrom([]string{"", "leader-1"}).Draw(t, "by"),
 		})
 	}
 	if r.mode == ReadWriteMany && len(nodes) > 1 && rapid.Bool().Draw(t, "migrating") {

@@ -18,6 +18,7 @@ type Option func(*settings)
 type settings struct {
 	clock      clock.Clock
 	driver     string
+	identity   string
 	maxHolders int
 	grace      time.Duration
 	registerer prometheus.Registerer
@@ -42,6 +43,11 @@ func WithClock(c clock.Clock) Option { return func(s *settings) { s.clock = c } 
 
 // WithDriver sets the name of the CSI driver whose volumes are managed. The default is csi.holdfast.dev.
 func WithDriver(name string) Option { return func(s *settings) { s.driver = name } }
+
+// WithIdentity names the process, as in a leader election: no two that run may have one name. Reservations bear it on record, so that
+// of two Managers that lead at once neither takes the other's for its own. The default is none; then the instant of the reservation
+// has to tell them apart.
+func WithIdentity(name string) Option { return func(s *settings) { s.identity = name } }
 
 // WithMaxHolders bounds the nodes that may have a ReadWriteMany volume at once. The default is 2, a migration's source and
 // target; 0 is unbounded.

@@ -14,6 +14,7 @@ type holder struct {
 	at        time.Time
 	state     State
 	nodeID    string // the driver's own id of the node; "" if it was not told
+	by        string // the identity of the Manager that reserved it; "" if it was not told
 	// loaded means that the state follows from the record alone; a rebuild, which sees VolumeAttachments too, may know better.
 	loaded bool
 	// orphan means that no VolumeAttachment was seen for it, or that it is known from one alone. Without one nobody else ends it.
@@ -25,9 +26,10 @@ func (h holder) is(node, uid string) bool {
 	return h.node == node && (h.uid == uid || h.uid == "" || uid == "")
 }
 
-// same reports whether both are one reservation. Two managers may give one epoch, even to one node, but not in one instant.
+// same reports whether both are one reservation, of one Manager: two may give one epoch, even to one node. If they have no
+// identities, the instant tells them apart.
 func (h holder) same(o holder) bool {
-	return h.node == o.node && h.uid == o.uid && h.epoch == o.epoch && h.at.Equal(o.at)
+	return h.node == o.node && h.uid == o.uid && h.epoch == o.epoch && h.by == o.by && h.at.Equal(o.at)
 }
 
 func (h holder) instance(volume string) Instance {

@@ -12,15 +12,18 @@ import (
 func TestSettle_UndoesWhatNobodyElseHasTakenOver(t *testing.T) {
 	for name, c := range map[string]struct {
 		epoch uint64
+		by    string
 		want  int
-	}{"as it was written": {3, 0}, "written anew by another manager": {4, 1}} {
+	}{"as it was written": {3, "mine", 0}, "written anew by another manager": {4, "mine", 1}, "another manager's, in one instant": {3, "other", 1}} {
 		t.Run(name, func(t *testing.T) {
-			m, err := NewManager(nil)
+			m, err := NewManager(nil, WithIdentity("mine"))
 			require.NoError(t, err)
 			at := &place{name: "pv-v"}
-			mine := holder{node: "n", uid: "u", epoch: 3, state: Uncertain, loaded: true}
+			mine := holder{node: "n", uid: "u", epoch: 3, state: Uncertain, by: m.identity, loaded: true}
+			there := mine
+			there.by = c.by
 			dirty := &cell{record: record{epoch: 3}, place: at, doubt: &doubt{reserved: mine}}
-			m.settle("v", dirty, persisted{place: at, known: true, record: record{mode: ReadWriteOnce, epoch: c.epoch, holders: []holder{mine}}}, dirty.doubt.reservation())
+			m.settle("v", dirty, persisted{place: at, known: true, record: record{mode: ReadWriteOnce, epoch: c.epoch, holders: []holder{there}}}, dirty.doubt.reservation())
 			require.Len(t, dirty.holders, c.want)
 		})
 	}

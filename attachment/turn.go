@@ -98,7 +98,7 @@ func (t *Turn) Reserve(ctx context.Context, c Claim) (Entry, error) {
 			got = *existing
 			return t.secure(got, st)
 		}
-		got = holder{node: c.Node, uid: c.UID, epoch: t.m.nextEpoch(t.cell), at: t.m.wallNow(t.cell, st), state: Uncertain, nodeID: c.NodeID}
+		got = holder{node: c.Node, uid: c.UID, epoch: t.m.nextEpoch(t.cell), at: t.m.wallNow(t.cell, st), state: Uncertain, nodeID: c.NodeID, by: t.m.identity}
 		since = t.m.Elapsed()
 		return t.cell.with(got, c.Mode, clampTimeout(c.MigrationTimeout)), st.wall, nil
 	})

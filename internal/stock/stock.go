@@ -43,6 +43,7 @@ func Builder(env sim.Env) (sim.System, error) {
 	var err error
 	s.manager, err = attachment.NewManager(env.Client,
 		attachment.WithClock(env.Clock), attachment.WithDriver(env.Driver), attachment.WithMaxHolders(set.MaxHolders),
+		attachment.WithIdentity(fmt.Sprint(env.Incarnation)),
 		attachment.WithGrace(set.Grace), attachment.WithMetrics(env.Metrics), attachment.WithRecorder(env.Recorder), attachment.WithLogger(env.Logger))
 	if err != nil {
 		return nil, fmt.Errorf("build: %w", err)
