@@ -21,6 +21,11 @@ func (s *script) listNodes(fault string) {
 	s.call("informer", trace.Event{Verb: "list", Resource: "nodes", Code: "OK", Count: 3, Fault: fault})
 }
 
+// revokeOf is what the operation op-100 asks of the backend.
+func revokeOf(volume, node string) *trace.Event {
+	return &trace.Event{Kind: trace.Call, ID: 9001, Proc: 1, Actor: "op-100", Verb: "revoke", Resource: "backend", Name: volume, Volume: volume, Node: node, Epoch: 1, Code: "OK"}
+}
+
 // overdue is a migration that outlasts its timeout, is told of once, and ends with the unpublish of its source.
 func overdue(s *script) {
 	s.publish("shared", "n1")
@@ -63,6 +68,32 @@ var gapPairs = []pair{
 		})
 		s.marks["x"] = s.marks["timed"] - 1
 	}, edit{mark: "x", add: &trace.Event{Kind: trace.Call, ID: 9001, Proc: 1, Actor: "run", Verb: "get", Resource: "nodes", Name: "n1", Node: "n1", UID: "u-n1", Code: "OK"}}},
+	{"two calls write to one volume in turns", "S9", func(s *script) {
+		s.point(trace.Event{Kind: trace.Op, Op: 100, Proc: 1, Actor: "sidecar", Verb: "unpublish", Volume: "vm", Node: "n3"})
+		s.publish("vm", "n1")
+		s.last("x", func(e trace.Event) bool { return e.Kind == trace.Call && e.Verb == "grant" })
+		s.call("op-100", *revokeOf("vm", "n3"))
+		s.point(trace.Event{Kind: trace.Return, Op: 100, Proc: 1, Actor: "op-100", Verb: "unpublish", Volume: "vm", Node: "n3", Code: "OK"})
+	}, edit{mark: "x", add: revokeOf("vm", "n3")}},
+	{"a call writes to a volume that the loop is clearing", "S9", func(s *script) {
+		s.publish("vm", "n1")
+		s.deleteNode("n1")
+		s.uids["n1"] = ""
+		s.pass(func() { s.read("run", "n1"); s.count("grace_deferred_total", 1) })
+		s.point(trace.Event{Kind: trace.Op, Op: 100, Proc: 1, Actor: "sidecar", Verb: "unpublish", Volume: "vm", Node: "n3"})
+		s.wait(graceful)
+		s.pass(func() {
+			s.read("run", "n1")
+			s.call("run", trace.Event{Verb: "fence", Resource: "backend", Name: "vm", Volume: "vm", Node: "n1", Epoch: 1, Code: "OK"})
+			s.remove("run", "vm", "n1", func(held, bool) {
+				s.note("StaleAttachmentCleared", "volume vm cleared from n1")
+				s.count("stale_cleared_total", 1)
+			})
+			s.last("x", func(e trace.Event) bool { return e.Kind == trace.Call && e.Verb == "patch" })
+		})
+		s.call("op-100", *revokeOf("vm", "n3"))
+		s.point(trace.Event{Kind: trace.Return, Op: 100, Proc: 1, Actor: "op-100", Verb: "unpublish", Volume: "vm", Node: "n3", Code: "OK"})
+	}, edit{mark: "x", add: revokeOf("vm", "n3")}},
 	{"a live read without a doubt", "L10", func(s *script) {
 		s.publish("vm", "n1")
 		s.listNodes("")

@@ -2,6 +2,7 @@ package model_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -44,6 +45,18 @@ var narrowCases = []struct {
 		s.see(trace.Event{Kind: trace.World, Verb: "grant", Volume: "vm", Node: "n1", Epoch: h.Epoch})
 		s.revoke("run", "vm", "n1")
 		s.see(trace.Event{Kind: trace.World, Verb: "revoke", Volume: "vm", Node: "n1", Epoch: h.Epoch})
+	}},
+	{"a request comes to the backend when its caller has gone", "S9", func(s *script, wrong bool) {
+		s.point(trace.Event{Kind: trace.Op, Op: 100, Proc: 1, Actor: "sidecar", Verb: "unpublish", Volume: "vm", Node: "n3"})
+		s.publish("vm", "n1")
+		late := *revokeOf("vm", "n3")
+		late.Late = !wrong
+		s.last("x", func(e trace.Event) bool { return e.Kind == trace.Call && e.Verb == "grant" })
+		at := s.marks["x"]
+		late.Step, late.At = s.events[at-1].Step, s.events[at-1].At
+		s.events = slices.Insert(s.events, at, late)
+		s.point(trace.Event{Kind: trace.Return, Op: 100, Proc: 1, Actor: "op-100", Verb: "unpublish", Volume: "vm", Node: "n3", Code: "DeadlineExceeded"})
+		s.unpublish("vm", "n1")
 	}},
 	{"a list that a fault made empty leaves nobody in the cache", "L10", func(s *script, wrong bool) {
 		s.publish("vm", "n1")

@@ -239,11 +239,9 @@ func (p *proc) faulted(s *state, e *trace.Event) {
 		p.blind = p.blind || e.Resource == "nodes"
 		return
 	case e.Resource == "persistentvolumes":
-		for _, v := range s.order {
-			if v.pv.name == e.Name {
-				p.hurt[v.handle] = true
-				name = v.handle
-			}
+		if v := s.recordedOn(e.Name); v != nil {
+			p.hurt[v.handle] = true
+			name = v.handle
 		}
 	case e.Resource == "backend":
 		name = e.Volume

@@ -9,6 +9,7 @@ type atomic struct {
 	ruling
 	held   map[int]*claimed // operations that may have made an instance held
 	access *access
+	turns  *turns
 }
 
 // claimed is an instance that became held in the step of an operation. Methods of the Manager that wait for the same volume
@@ -20,14 +21,18 @@ type claimed struct {
 }
 
 func newAtomic(s *state) rule {
-	r := &atomic{held: make(map[int]*claimed), access: newAccess()}
+	r := &atomic{held: make(map[int]*claimed), access: newAccess(), turns: newTurns()}
 	r.judge(s, "memory", "believer")
 	r.judge(s, "access", "backend")
+	r.judge(s, "turns", "record")
 	return r
 }
 
 func (r *atomic) step(s *state, e *trace.Event) {
 	r.watch(s, e)
+	if e.Kind == trace.Call {
+		r.take(s, e)
+	}
 	if e.Kind != trace.Process && e.Kind != trace.Return {
 		return
 	}
@@ -39,6 +44,7 @@ func (r *atomic) step(s *state, e *trace.Event) {
 	if o == nil || e.Op == 0 {
 		return
 	}
+	delete(r.turns.first[turnKey{o.proc, o.volume}], o.num)
 	c := r.held[e.Op]
 	delete(r.held, e.Op)
 	if c == nil || o.code == "OK" || !acquires(o.verb) {

@@ -117,7 +117,7 @@ func (c *call) fire(e *trace.Event, d fault.Decision, after time.Duration) {
 	if !applies(d.Effect, c.Verb, c.Resource) {
 		d = fault.Decision{}
 	}
-	e.Fault, e.Limit = string(d.Effect), d.For
+	e.Fault, e.Limit, e.Late = string(d.Effect), d.For, c.left()
 	switch d.Effect {
 	case fault.Hang:
 		err := c.Fail(d.Effect)
@@ -168,12 +168,16 @@ func (c *call) offerNothing() {
 	c.proc.mu.Unlock()
 }
 
+// left reports whether the caller went away.
+func (c *call) left() bool {
+	c.proc.mu.Lock()
+	defer c.proc.mu.Unlock()
+	return c.gone
+}
+
 // reply offers the moment at which the caller sees the answer.
 func (c *call) reply(a answer, d fault.Decision, after time.Duration) {
-	c.proc.mu.Lock()
-	gone := c.gone
-	c.proc.mu.Unlock()
-	if gone {
+	if c.left() {
 		return
 	}
 	c.offer(&Point{
@@ -200,7 +204,7 @@ func (c *call) late(d fault.Decision) {
 		Kind: trace.Call, Label: c.label + "/late", Proc: c.proc.Num, Actor: c.actor, Ready: l.Now() + d.For,
 		Fire: func(e *trace.Event, _ fault.Decision) {
 			c.fill(e)
-			e.Fault = string(fault.LateEffect)
+			e.Fault, e.Late = string(fault.LateEffect), true
 			_, err := c.Do(e, fault.Decision{})
 			e.Code = c.Code(err)
 		},

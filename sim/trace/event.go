@@ -116,7 +116,7 @@ type Event struct {
 	Since int64 `json:"since,omitempty"`
 	// Limit is a duration that belongs to the event: a migration's timeout, a lag, a clock step.
 	Limit time.Duration `json:"limit,omitempty"`
-	// Late marks a return whose caller had gone on before.
+	// Late marks a return whose caller had gone on before, and a call that takes effect when its caller has.
 	Late bool `json:"late,omitempty"`
 	// Lost marks a return whose caller never saw it.
 	Lost bool `json:"lost,omitempty"`
