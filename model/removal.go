@@ -204,7 +204,7 @@ func (s *state) explainByLoop(c change, d *dealing, acted moment) cause {
 		return becauseRebuilt
 	case d.ending && (revoked || !s.offers("backend")):
 		return becauseFinished
-	case revoked && d.revoke.actor == "run" && d.fence.when.step < d.revoke.when.step && v.unwished(i.node, c.proc.led.step):
+	case revoked && d.revoke.actor == "run" && d.fence.when.step < d.revoke.when.step && v.unwished(i.node, c.proc.led.step) && !c.proc.blindTo(v, i.node):
 		return becauseOwn
 	case s.undone(c, i, acted):
 		return becauseRepaired
@@ -229,6 +229,13 @@ func (v *volume) granted(i *instance) bool {
 		return g.when.step > 0 && g.when.step >= i.seen.step
 	}
 	return g.epoch >= i.epoch
+}
+
+// blindTo reports whether a VolumeAttachment asks for the volume on a node, and the incarnation's cache of them is not filled yet.
+func (p *proc) blindTo(v *volume, node string) bool {
+	c := p.listing("volumeattachments").cache
+	wanted, _, _ := v.wished(node)
+	return wanted && c.tried && c.told.step <= p.led.step
 }
 
 // unwished reports whether at some instant from a step on no VolumeAttachment asked for the volume on a node.
