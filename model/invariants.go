@@ -243,7 +243,7 @@ func outcomeInvariants() []Invariant {
 			Name: "L10", Title: "scale", Source: section5, Needs: []string{"believer", "metrics"},
 			Text:  "Calls in a pass <= 2 x suspect nodes + 2 x dirty volumes + 4; a pass that outlasts its interval raises its metric; detaches do not starve attaches.",
 			Why:   "At thousands of volumes a call per attachment is an outage of the API server.",
-			kinds: []trace.Kind{trace.Process, trace.Call, trace.Counter}, build: newScale,
+			kinds: []trace.Kind{trace.Process, trace.Call, trace.Reply, trace.Return, trace.Counter}, build: newScale,
 		},
 	}
 }

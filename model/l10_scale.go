@@ -20,6 +20,7 @@ import (
 type scale struct {
 	ruling
 	passes map[*proc]*passCalls
+	failed map[*proc]map[*volume]bool // by an operation since the last write: its request may never have been sent, and who knows
 }
 
 // passCalls is what the pass under way has asked for.
@@ -31,7 +32,7 @@ type passCalls struct {
 	suspects map[string]bool    // the names of nodes
 	stale    map[*instance]bool // each to be fenced and cleared
 	dirty    map[*volume]bool
-	foreign  bool // others may have put on record what memory does not know
+	unsure   bool // others may have put on record what memory does not know, or a failed operation has
 	overruns float64
 	shaken   bool // a rebuild or the loop's end came between
 }
@@ -40,7 +41,7 @@ type passCalls struct {
 const overrunsTotal = "holdfast_reconcile_overruns_total"
 
 func newScale(s *state) rule {
-	r := &scale{passes: make(map[*proc]*passCalls)}
+	r := &scale{passes: make(map[*proc]*passCalls), failed: make(map[*proc]map[*volume]bool)}
 	r.judge(s, "calls", "believer", "metrics")
 	r.judge(s, "steady", "believer", "metrics")
 	r.judge(s, "overruns", "metrics")
@@ -53,6 +54,14 @@ func (r *scale) step(s *state, e *trace.Event) {
 		return
 	}
 	switch {
+	case e.Kind == trace.Return:
+		if o := s.ops[e.Op]; o != nil && o.volume != nil && o.code != "OK" {
+			r.fails(p)[o.volume] = true
+		}
+	case e.Kind == trace.Reply:
+		if v := s.written(e); v != nil && e.Verb == "patch" && e.Code == "OK" {
+			delete(r.fails(p), v)
+		}
 	case e.Kind == trace.Process:
 		if x := r.passes[p]; x != nil {
 			x.shaken = true
@@ -71,8 +80,16 @@ func (r *scale) step(s *state, e *trace.Event) {
 	}
 }
 
+func (r *scale) fails(p *proc) map[*volume]bool {
+	if r.failed[p] == nil {
+		r.failed[p] = make(map[*volume]bool)
+	}
+	return r.failed[p]
+}
+
 func (r *scale) begin(s *state, p *proc) *passCalls {
 	x := &passCalls{begun: s.now, faults: p.faultCount, overruns: p.counters[overrunsTotal], shaken: p.rebuilding || s.outages > 0}
+	x.unsure = len(r.failed[p]) > 0
 	x.read, x.suspects = make(map[string]moment), make(map[string]bool)
 	x.stale, x.dirty = make(map[*instance]bool), make(map[*volume]bool)
 	x.weigh(s, p)
@@ -95,7 +112,7 @@ func (x *passCalls) weigh(s *state, p *proc) {
 		}
 		m, doubt := p.mem[v.handle], p.hurt[v.handle] || v.pv.writer != p.num && v.pv.changed.step >= p.led.step
 		if m == nil {
-			x.foreign = x.foreign || doubt
+			x.unsure = x.unsure || doubt
 			continue
 		}
 		for _, i := range m.instances {
@@ -143,7 +160,7 @@ func (r *scale) ended(s *state, p *proc, x *passCalls) {
 		if x.calls > limit {
 			r.violate(s, "calls", []int{x.begun.step}, "a pass made %d calls for %d suspect nodes and %d dirty volumes, and %d are enough", x.calls, suspects, dirty, limit)
 		}
-		r.steady(s, x, suspects+dirty == 0 && !x.foreign && !p.listing("persistentvolumes").cache.torn)
+		r.steady(s, x, suspects+dirty == 0 && !x.unsure && len(r.failed[p]) == 0 && !p.listing("persistentvolumes").cache.torn)
 	}
 	if p.pass.begun > p.pass.ended {
 		return // another one has begun
