@@ -14,6 +14,8 @@ type memory struct {
 	parted    parting     // and when what it tells of happened
 	moving    *moving     // the migration under way; nil if none
 	last      [2]string   // source and target of the last pair of nodes that had the volume
+	former    [2]string   // and of the one before
+	turned    moment      // when it came
 }
 
 // instance is one attachment as the system believes it. It is never changed: a new belief is a new instance.
@@ -183,6 +185,10 @@ func (s *state) settleRemoval(r removal) {
 		}
 	case becauseOwn, becauseDirect:
 		d.held, d.owed = false, false
+	case becauseRebuilt: // by then the controller itself may have unpublished it, and not have learned that it did
+		if c := d.revoke; c.actor == "run" && c.ends(r.inst.epoch) && c.when.step >= r.inst.seen.step && d.begun.step < c.when.step {
+			d.held, d.owed = false, r.volume.reserves(d.node)
+		}
 	case becauseReleased:
 		d.held = d.held && d.begun.step > r.decided.step
 	}

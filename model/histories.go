@@ -57,7 +57,9 @@ func (b *histories) take(s *state, e *trace.Event) {
 	case trace.Call:
 		b.requested(s, e)
 	case trace.Reply:
-		if p := s.procs[e.Proc]; p != nil && p.rebuilding && e.Actor == "run" && e.Verb == "list" && e.Resource != "nodes" {
+		o, p := s.ops[operationOf(e)], s.procs[e.Proc]
+		reads := o != nil && o.verb == "rebuild" || p != nil && p.rebuilding && e.Actor == "run"
+		if reads && e.Verb == "list" && e.Resource != "nodes" {
 			b.forget(s) // a rebuild may come after an operation that did not wait for it
 		}
 	case trace.Process:

@@ -32,7 +32,9 @@ func (s *state) follow(p *proc, v *volume, m *memory) {
 		if a.epoch > b.epoch || (a.epoch == b.epoch && a.attached > b.attached) {
 			a, b = b, a
 		}
-		m.last = [2]string{a.node, b.node}
+		if pair := [2]string{a.node, b.node}; pair != m.last {
+			m.last, m.former, m.turned = pair, m.last, s.now
+		}
 	}
 	var of *instance
 	for _, i := range m.instances {

@@ -406,6 +406,41 @@ var narrowCases = []struct {
 		s.point(trace.Event{Kind: trace.Return, Op: op, Proc: 1, Actor: remove, Verb: "removeNodeAttachment", Volume: "shared", Node: "n1", Code: "Internal"})
 		s.untrack("shared")
 	}},
+	{"a method gives up after it has looked", "S9", func(s *script, wrong bool) {
+		actor := s.begins("trackAttachmentWithMode", "shared", "n1")
+		conflict := trace.Event{Verb: "patch", Resource: "persistentvolumes", Name: "pv-shared", Code: "Conflict", Fault: "conflict"}
+		s.call(actor, conflict)
+		if !wrong {
+			s.call(actor, trace.Event{Verb: "get", Resource: "persistentvolumes", Name: "pv-shared", Volume: "shared", Code: "OK"})
+			s.call(actor, conflict)
+		}
+		s.ends("trackAttachmentWithMode", "shared", "n1", "Internal")
+	}},
+	{"an earlier write comes between an operation and its repetition", "S10", func(s *script, wrong bool) {
+		actor := s.begins("trackAttachmentWithMode", "shared", "n1")
+		write := trace.Event{Verb: "patch", Resource: "persistentvolumes", Name: "pv-shared", Volume: "shared"}
+		late := s.sendLate(actor, write)
+		s.ends("trackAttachmentWithMode", "shared", "n1", "Internal")
+		restart(s)
+		s.pass(func() {})
+		h := held{Node: "n1", UID: s.uids["n1"], Epoch: 1, State: "uncertain", Attached: s.wall()}
+		appear := func() {
+			s.docs["shared"].Mode, s.docs["shared"].Epoch, s.docs["shared"].Instances = "ReadWriteMany", 1, []held{h}
+		}
+		s.untrack("shared")
+		appear()
+		if !wrong {
+			s.proc--
+			s.land(late, actor, write)
+			s.recorded("shared")
+			s.proc++
+		}
+		actor = s.begins("untrackAttachment", "shared", "")
+		s.believe("shared", h, "uncertain")
+		s.count("tracked_attachments", 1)
+		s.remove(actor, "shared", "", func(held, bool) {})
+		s.ends("untrackAttachment", "shared", "", "OK")
+	}},
 	{"a migration that begins before the rebuild", "S17", func(s *script, wrong bool) {
 		s.track("shared", "n1", "trackAttachmentWithMode")
 		s.point(trace.Event{Kind: trace.Process, Proc: s.proc, Verb: "crash"})

@@ -76,6 +76,9 @@ func (r *observable) direction(s *state, m *memory, v *volume, n note, words []s
 	if source == "" || target == "" {
 		return
 	}
+	if n.reason != "MigrationStarted" && m.turned == s.now && m.former == [2]string{from, to} {
+		return // what it tells of is over, and the record that says so names the next pair already
+	}
 	if from == target && to == source {
 		r.violate(s, "events", nil, "the event %s of %s says from %s to %s; it is from %s to %s", n.reason, v.handle, from, to, source, target)
 	}

@@ -109,13 +109,22 @@ func (r *observable) remember(s *state, p *proc, e *trace.Event) {
 		r.missed[p] = make(map[string]int)
 	}
 	last, ok := findRead(p.reads, nodeNamed(e))
-	if _, known := r.missed[p][last.node]; ok && !known && !last.failed() && s.absentFor(p, last) {
+	var left []*instance
+	if x := r.passes[p]; x != nil {
+		left = x.known[last.node] // the pass knows them still
+	}
+	if _, known := r.missed[p][last.node]; ok && !known && !last.failed() && s.absentFor(p, last, left) {
 		r.missed[p][last.node] = s.now.step
 	}
 }
 
-// absentFor reports whether an answer says of any instance on the node that its node is missing.
-func (s *state) absentFor(p *proc, last read) bool {
+// absentFor reports whether an answer says of any instance on the node, or of one that was there, that its node is missing.
+func (s *state) absentFor(p *proc, last read, left []*instance) bool {
+	for _, i := range left {
+		if last.without(i) {
+			return true
+		}
+	}
 	for _, m := range p.mem {
 		for _, i := range m.instances {
 			if i.node == last.node && (last.code == "NotFound" || i.uid != "" && i.uid != last.uid) {
