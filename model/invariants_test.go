@@ -281,7 +281,7 @@ func restart(s *script) {
 func (s *script) dropLast(n int) { s.events = s.events[:len(s.events)-n] }
 
 func TestInvariantsInPairs(t *testing.T) {
-	for _, p := range slices.Concat(pairs, gapPairs) {
+	for _, p := range slices.Concat(pairs, gapPairs, accessPairs, leaderPairs) {
 		t.Run(p.invariant+" "+p.name, func(t *testing.T) {
 			s := begin()
 			p.write(s)

@@ -1,13 +1,8 @@
 package model_test
 
 import (
-	"strconv"
-	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
-	"github.com/holdfast-sim/holdfast/model"
 	"github.com/holdfast-sim/holdfast/sim/trace"
 )
 
@@ -33,118 +28,84 @@ func patchOf(proc int, actor string) trace.Event {
 	return trace.Event{Kind: trace.Call, Label: "w", ID: 1000, Proc: proc, Actor: actor, Verb: "patch", Resource: "persistentvolumes", Name: "pv-shared", Volume: "shared", Code: "OK"}
 }
 
-func TestDeviceAndLeadersInPairs(t *testing.T) {
-	for _, p := range []struct {
-		name, invariant string
-		write           func(s *script)
-		edit            edit
-	}{
-		{"a lost write", "S1", func(s *script) {
-			s.publish("vm", "n1")
-			s.see(*write("n1", 1, 0, 1))
-			s.unpublish("vm", "n1")
-			s.publish("vm", "n2")
-			s.mark("x").see(*write("n2", 2, 1, 2))
-		}, edit{mark: "x", change: func(e *trace.Event) { e.Count = 0 }}},
-		{"a write under an older grant", "S1", func(s *script) {
-			s.publish("vm", "n1")
-			s.unpublish("vm", "n1")
-			s.publish("vm", "n2")
-			s.see(*write("n2", 2, 0, 1))
-			s.unpublish("vm", "n2")
-			s.publish("vm", "n1")
-			s.mark("x").see(*write("n1", 3, 1, 2))
-		}, edit{mark: "x", change: func(e *trace.Event) { e.Epoch = 1 }}},
-		{"a write after detach", "S1", func(s *script) {
-			s.publish("vm", "n1")
-			s.see(*write("n1", 1, 0, 1))
-			s.unpublish("vm", "n1")
-			s.wait(time.Second)
-			s.point(trace.Event{Kind: trace.Op, Actor: "operator", Verb: "setReady", Node: "n1"})
-			refused := write("n1", 0, 1, 0)
-			refused.Code = "Refused"
-			s.mark("x").see(*refused)
-		}, edit{mark: "x", change: func(e *trace.Event) { e.Code, e.Value = "OK", 2 }}},
-		{"two managers attach to two nodes", "S18", func(s *script) {
-			second(s, false)
-			s.wish("vm", "n2")
-			s.point(trace.Event{Kind: trace.Op, Op: 100, Proc: 1, Actor: "sidecar", Verb: "publish", Volume: "vm", Node: "n2", Mode: "ReadWriteOnce"})
-			s.publish("vm", "n1")
-			s.wait(time.Millisecond)
-			s.mark("x").point(trace.Event{Kind: trace.Return, Op: 100, Proc: 1, Actor: "op-100", Verb: "publish", Volume: "vm", Node: "n2", Code: "FailedPrecondition"})
-			s.unwish("vm", "n2")
-			s.forget("vm", "n2")
-			s.point(trace.Event{Kind: trace.Process, Proc: 1, Verb: "crash"})
-		}, edit{mark: "x", change: coded("OK")}},
-		{"a deposed leader writes twice", "S18", func(s *script) {
-			second(s, true)
-			s.point(patchOf(1, "op-7")) // was in flight
-			s.step++
-			s.mark("x").point(trace.Event{Kind: trace.Process, Proc: 1, Verb: "crash"})
-		}, edit{mark: "x", add: func() *trace.Event { e := patchOf(1, "op-7"); e.ID++; return &e }()}},
-	} {
-		t.Run(p.invariant+" "+p.name, func(t *testing.T) {
-			s := begin()
-			p.write(s)
-			s.finish()
-			for _, r := range model.Check(s.header, s.events).Violations() {
-				t.Errorf("the trace that is to hold: %s (step %d, %v)", r, r.Step, r.Witnesses)
-			}
-			r, _ := model.Check(s.header, p.edit.apply(t, s)).Lookup(p.invariant)
-			require.Equal(t, model.Violated, r.Outcome, r.String())
-			require.NotEmpty(t, r.Witnesses, strconv.Itoa(r.Step))
-		})
-	}
+// leaderPairs are pairs about the block device of a volume, and about two leaders.
+var leaderPairs = []pair{
+	{"a lost write", "S1", func(s *script) {
+		s.publish("vm", "n1")
+		s.see(*write("n1", 1, 0, 1))
+		s.unpublish("vm", "n1")
+		s.publish("vm", "n2")
+		s.mark("x").see(*write("n2", 2, 1, 2))
+	}, edit{mark: "x", change: func(e *trace.Event) { e.Count = 0 }}},
+	{"a write under an older grant", "S1", func(s *script) {
+		s.publish("vm", "n1")
+		s.unpublish("vm", "n1")
+		s.publish("vm", "n2")
+		s.see(*write("n2", 2, 0, 1))
+		s.unpublish("vm", "n2")
+		s.publish("vm", "n1")
+		s.mark("x").see(*write("n1", 3, 1, 2))
+	}, edit{mark: "x", change: func(e *trace.Event) { e.Epoch = 1 }}},
+	{"a write after detach", "S1", func(s *script) {
+		s.publish("vm", "n1")
+		s.see(*write("n1", 1, 0, 1))
+		s.unpublish("vm", "n1")
+		s.wait(time.Second)
+		s.point(trace.Event{Kind: trace.Op, Actor: "operator", Verb: "setReady", Node: "n1"})
+		refused := write("n1", 0, 1, 0)
+		refused.Code = "Refused"
+		s.mark("x").see(*refused)
+	}, edit{mark: "x", change: func(e *trace.Event) { e.Code, e.Value = "OK", 2 }}},
+	{"two managers attach to two nodes", "S18", func(s *script) {
+		second(s, false)
+		s.wish("vm", "n2")
+		s.point(trace.Event{Kind: trace.Op, Op: 100, Proc: 1, Actor: "sidecar", Verb: "publish", Volume: "vm", Node: "n2", Mode: "ReadWriteOnce"})
+		s.publish("vm", "n1")
+		s.wait(time.Millisecond)
+		s.mark("x").point(trace.Event{Kind: trace.Return, Op: 100, Proc: 1, Actor: "op-100", Verb: "publish", Volume: "vm", Node: "n2", Code: "FailedPrecondition"})
+		s.unwish("vm", "n2")
+		s.forget("vm", "n2")
+		s.point(trace.Event{Kind: trace.Process, Proc: 1, Verb: "crash"})
+	}, edit{mark: "x", change: coded("OK")}},
+	{"a deposed leader writes twice", "S18", func(s *script) {
+		second(s, true)
+		s.point(patchOf(1, "op-7")) // was in flight
+		s.step++
+		s.mark("x").point(trace.Event{Kind: trace.Process, Proc: 1, Verb: "crash"})
+	}, edit{mark: "x", add: func() *trace.Event { e := patchOf(1, "op-7"); e.ID++; return &e }()}},
 }
 
-// What looks like a violation and is none, beside the violation that it looks like.
-func TestDeviceAndLeadersNarrow(t *testing.T) {
-	for _, c := range []struct {
-		name, invariant string
-		write           func(s *script, wrong bool)
-	}{
-		{"a write that was sent before Stop arrives after it", "L1", func(s *script, wrong bool) {
-			s.publish("vm", "n1")
-			s.deleteNode("n1")
-			s.wait(graceful)
-			s.uids["n1"] = ""
-			s.pass(func() { s.read("run", "n1"); s.count("grace_deferred_total", 1) })
-			lifecycle(s, "stop", "OK")
-			s.wait(5 * time.Millisecond)
-			if wrong {
-				s.wait(time.Second)
-			}
-			s.remove("run", "vm", "n1", func(h held, _ bool) {
-				s.note("StaleAttachmentCleared", "volume vm cleared from "+h.Node)
-				s.count("stale_cleared_total", 1)
-			})
-			lifecycle(s, "start", "OK")
-		}},
-		{"what another leader acknowledged is not in this one's rebuild", "S14", func(s *script, wrong bool) {
-			second(s, false)
-			if wrong {
-				s.proc = 1
-				s.counts["tracked_attachments"] = 0
-			}
-			s.point(trace.Event{Kind: trace.Op, Op: 200, Proc: 1, Actor: "operator", Verb: "rebuild"})
-			s.publish("vm", "n1")
-			if wrong {
-				s.believe("vm", s.docs["vm"].Instances[0], "gone")
-			}
-			s.point(trace.Event{Kind: trace.Return, Op: 200, Proc: 1, Actor: "op-200", Verb: "rebuild", Code: "OK"})
-			s.point(trace.Event{Kind: trace.Process, Proc: 1, Verb: "crash"})
-		}},
-	} {
-		t.Run(c.invariant+" "+c.name, func(t *testing.T) {
-			s := begin()
-			c.write(s, false)
-			for _, r := range model.Check(s.finish().header, s.events).Violations() {
-				t.Errorf("the trace that is to hold: %s (step %d, %v)", r, r.Step, r.Witnesses)
-			}
-			s = begin()
-			c.write(s, true)
-			r, _ := model.Check(s.finish().header, s.events).Lookup(c.invariant)
-			require.Equal(t, model.Violated, r.Outcome, r.String())
+// leaderCases are narrow cases about writes on their way, and about two leaders.
+var leaderCases = []narrowCase{
+	{"a write that was sent before Stop arrives after it", "L1", func(s *script, wrong bool) {
+		s.publish("vm", "n1")
+		s.deleteNode("n1")
+		s.wait(graceful)
+		s.uids["n1"] = ""
+		s.pass(func() { s.read("run", "n1"); s.count("grace_deferred_total", 1) })
+		lifecycle(s, "stop", "OK")
+		s.wait(5 * time.Millisecond)
+		if wrong {
+			s.wait(time.Second)
+		}
+		s.remove("run", "vm", "n1", func(h held, _ bool) {
+			s.note("StaleAttachmentCleared", "volume vm cleared from "+h.Node)
+			s.count("stale_cleared_total", 1)
 		})
-	}
+		lifecycle(s, "start", "OK")
+	}},
+	{"what another leader acknowledged is not in this one's rebuild", "S14", func(s *script, wrong bool) {
+		second(s, false)
+		if wrong {
+			s.proc = 1
+			s.counts["tracked_attachments"] = 0
+		}
+		s.point(trace.Event{Kind: trace.Op, Op: 200, Proc: 1, Actor: "operator", Verb: "rebuild"})
+		s.publish("vm", "n1")
+		if wrong {
+			s.believe("vm", s.docs["vm"].Instances[0], "gone")
+		}
+		s.point(trace.Event{Kind: trace.Return, Op: 200, Proc: 1, Actor: "op-200", Verb: "rebuild", Code: "OK"})
+		s.point(trace.Event{Kind: trace.Process, Proc: 1, Verb: "crash"})
+	}},
 }

@@ -12,12 +12,14 @@ import (
 	"github.com/holdfast-sim/holdfast/sim/trace"
 )
 
-// A narrow case is one that looks like a violation and is none. Each comes with the violation that it looks like, so that
+// narrowCase is one that looks like a violation and is none. Each comes with the violation that it looks like, so that
 // whoever widens the exception is told.
-var narrowCases = []struct {
+type narrowCase struct {
 	name, invariant string
 	write           func(s *script, wrong bool)
-}{
+}
+
+var narrowCases = []narrowCase{
 	{"a late grant reaches the successor of a dead machine", "S1", func(s *script, wrong bool) {
 		s.header.Setup.NodeDead = !wrong
 		s.wish("vm", "n1")
@@ -478,7 +480,7 @@ var narrowCases = []struct {
 }
 
 func TestNarrowCases(t *testing.T) {
-	for _, c := range narrowCases {
+	for _, c := range slices.Concat(narrowCases, leaderCases) {
 		t.Run(c.invariant+" "+c.name, func(t *testing.T) {
 			judged := func(wrong bool) model.Verdict {
 				s := begin()
