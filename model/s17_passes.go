@@ -3,8 +3,8 @@ package model
 import "github.com/holdfast-sim/holdfast/sim/trace"
 
 // What a pass counts is judged at its end, against the answers that it got: what it kept on doubt, what it put off for grace,
-// and what the mass-clear guard withheld. Each attachment
-// counts, and nothing counts that was not so. A pass in which leadership, the loop or its memory changed is not judged.
+// and what the mass-clear guard withheld. Each attachment counts, and nothing counts that was not so. A pass in which leadership,
+// the loop or its memory changed is not judged.
 
 // failOpenTotal counts what a pass kept on doubt.
 const failOpenTotal = "holdfast_fail_open_total"

@@ -141,7 +141,7 @@ func (p *publish) sort(entries []attachment.Entry) (mine *attachment.Entry, gone
 // grantNew reserves, and then asks the backend: what is granted is on record, whatever is lost from here on.
 func (p *publish) grantNew() error {
 	e, err := p.reserve()
-	if err != nil || e.State == attachment.Held {
+	if err != nil {
 		return err
 	}
 	err = p.grant(e)
