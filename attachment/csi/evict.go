@@ -1,10 +1,6 @@
 package csi
 
-import (
-	"fmt"
-
-	"github.com/holdfast-sim/holdfast/attachment"
-)
+import "github.com/holdfast-sim/holdfast/attachment"
 
 // lookAt asks the API server about the nodes of the entries that stand in the way of a single writer. It returns all of
 // them if all are gone. One that exists is a conflict, and one that nobody can tell of is a reason to wait: fail closed.
@@ -13,7 +9,7 @@ func (p *publish) lookAt(others []attachment.Entry) ([]attachment.Entry, error) 
 	for _, e := range others {
 		n, err := p.read(e.Node)
 		if err != nil {
-			return nil, fmt.Errorf("look at the holder %v: %w", e.Instance, err)
+			return nil, during(err, "look at the holder %v", e.Instance)
 		}
 		if n.is(e.Instance) {
 			p.turn.Conflict(p.node.name, e.Instance)
