@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/holdfast-sim/holdfast/model"
 	"github.com/holdfast-sim/holdfast/sim/report"
 )
 
@@ -44,6 +45,21 @@ func TestEveryPatchApplies(t *testing.T) {
 		}
 		require.Empty(t, titles[p.Title], "%s has the same title", p.ID)
 		titles[p.Title] = p.ID
+	}
+}
+
+// An invariant that breaks for no mutant is one of which nobody knows whether it can.
+func TestEveryInvariantIsBrokenByAMutant(t *testing.T) {
+	product, err := Product()
+	require.NoError(t, err)
+	broken := map[string]bool{}
+	for _, p := range product {
+		for _, name := range p.Breaks {
+			broken[name] = true
+		}
+	}
+	for _, i := range model.Invariants() {
+		require.True(t, broken[i.Name], i.Name)
 	}
 }
 
@@ -155,6 +171,7 @@ func TestKillTakesTheFirstViolation(t *testing.T) {
 	var r Row
 	r.kill(&report.Entry{Scenario: "chaos", Seed: 7, Verdict: report.Violated, Violations: []report.Violation{{Invariant: "S3", Message: "m"}, {Invariant: "L4"}}})
 	require.Equal(t, Row{Killer: "S3", All: []string{"S3", "L4"}, Scenario: "chaos", Seed: 7, Message: "m"}, r)
+	require.Equal(t, "S3 L4", r.verdict())
 
 	r = Row{}
 	r.kill(&report.Entry{Scenario: "chaos", Seed: 1, Verdict: report.Crashed, Message: "panic: x\n"})

@@ -88,13 +88,14 @@ func (s Score) WriteTable(w io.Writer) error {
 	return err
 }
 
-// verdict is who killed it.
+// verdict is who killed it: the invariant that was violated first, then those that the same run violated too.
 func (r Row) verdict() string {
 	switch {
 	case r.Err != nil:
 		return "no answer: " + firstLine(r.Err.Error())
 	case r.Killed():
-		return r.Killer
+		others := slices.DeleteFunc(slices.Clone(r.All), func(name string) bool { return name == r.Killer })
+		return strings.Join(append([]string{r.Killer}, others...), " ")
 	}
 	return "SURVIVED"
 }
