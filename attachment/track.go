@@ -67,8 +67,13 @@ func (m *Manager) RemoveNodeAttachment(ctx context.Context, volume, node string)
 			}
 			gone = t.on(node)
 		}
-		_, err := t.Remove(ctx, Detached, gone...)
-		return err
+		for len(gone) > 0 {
+			if _, err := t.Remove(ctx, Detached, gone...); err != nil {
+				return err
+			}
+			gone = t.on(node) // the write may have shown that another manager has attached it anew
+		}
+		return nil
 	})
 }
 

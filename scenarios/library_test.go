@@ -31,7 +31,7 @@ func TestLookup_Misspelt(t *testing.T) {
 	_, err := Lookup("node-same-nmae")
 	require.EqualError(t, err, `there is no scenario "node-same-nmae" in the library (did you mean "node-same-name"?)`)
 	_, err = Lookup("x")
-	require.ErrorContains(t, err, "hint: it has api-errors, api-outage-evicts-all,")
+	require.ErrorContains(t, err, "hint: it has again-with-an-unknown-uid, api-errors, api-outage-evicts-all,")
 }
 
 func TestLibrary_IsSortedByName(t *testing.T) {

@@ -34,9 +34,13 @@ func (c *Controller) unpublish(ctx context.Context, volume, nodeID string) error
 		}
 		mine = h.entries(turn, nodeID)
 	}
-	// The revoke is made even if no record names the node: nobody knows better than the backend what it has granted.
-	if err := h.end(turn, volume, nodeID, mine); err != nil {
-		return err
+	// The revoke is made even if no record names the node: nobody knows better than the backend what it has granted. The write
+	// that follows may show that another manager has attached the volume there anew: then that is to be ended.
+	for again := true; again; again = len(mine) > 0 {
+		if err := h.end(turn, volume, nodeID, mine); err != nil {
+			return err
+		}
+		mine = h.entries(turn, nodeID)
 	}
 	if nodeID == "" {
 		return nil
