@@ -23,6 +23,47 @@ var accessPairs = []pair{
 		s.publish("vm", "n1")
 		s.last("x", func(e trace.Event) bool { return e.Kind == trace.World && e.Verb == "grant" })
 	}, edit{mark: "x", change: func(e *trace.Event) { e.Mode = "ReadOnlyMany" }}},
+	{"an unpublish that leaves its node", "S19", func(s *script) {
+		s.publish("vm", "n1")
+		s.unpublish("vm", "n1")
+		s.last("x", func(e trace.Event) bool { return e.Kind == trace.Belief && e.State == "gone" })
+	}, edit{mark: "x", drop: true}},
+	{"an unpublish of one node puts another in doubt", "S4", func(s *script) {
+		s.publish("shared", "n1")
+		s.publish("shared", "n2")
+		s.unpublish("shared", "n1")
+		s.last("x", func(e trace.Event) bool { return e.Kind == trace.Call && e.Verb == "patch" })
+	}, edit{mark: "x", add: &trace.Event{Kind: trace.Belief, Proc: 1, Volume: "shared", Node: "n2", UID: "u-n2", Epoch: 2, State: "uncertain", Mode: "ReadWriteMany"}}},
+	{"held after a fence", "S9", func(s *script) {
+		s.publish("vm", "n1")
+		s.deleteNode("n1")
+		s.uids["n1"] = ""
+		s.pass(func() { s.read("run", "n1"); s.count("grace_deferred_total", 1) })
+		s.wait(graceful)
+		fence := trace.Event{Verb: "fence", Resource: "backend", Name: "vm", Volume: "vm", Node: "n1", Epoch: 1, Code: "OK"}
+		s.pass(func() {
+			s.read("run", "n1")
+			s.call("run", fence)
+			s.call("run", trace.Event{Verb: "patch", Resource: "persistentvolumes", Name: "pv-vm", Code: "InternalError", Fault: "error"})
+			s.mark("x").believe("vm", s.docs["vm"].Instances[0], "uncertain")
+		})
+		s.wait(time.Second)
+		s.pass(func() {
+			s.read("run", "n1")
+			s.call("run", fence)
+			s.remove("run", "vm", "n1", func(held, bool) {
+				s.note("StaleAttachmentCleared", "volume vm cleared from n1")
+				s.count("stale_cleared_total", 1)
+			})
+		})
+	}, edit{mark: "x", drop: true}},
+	{"attached before the detach before", "S16", func(s *script) {
+		s.publish("vm", "n1")
+		s.unpublish("vm", "n1")
+		s.wait(time.Second)
+		s.publish("vm", "n2")
+		s.last("x", func(e trace.Event) bool { return e.Kind == trace.Belief && e.State == "uncertain" })
+	}, edit{mark: "x", change: func(e *trace.Event) { e.Time -= int64(2 * time.Second) }}},
 	{"a volume that is on its way out", "S8", func(s *script) {
 		s.point(trace.Event{Kind: trace.Op, Actor: "operator", Verb: "deletePV", Volume: "vm"})
 		s.see(trace.Event{Kind: trace.Change, Verb: "deleting", Resource: "persistentvolumes", Name: "pv-vm", Volume: "vm"})

@@ -103,7 +103,7 @@ func contains(all []*volume, v *volume) bool {
 // look notes whether something stands in the way of a wish.
 func (r *publishSucceeds) look(s *state, h *hope) {
 	free := s.leader != nil && s.outages == 0 && s.current(h.wish.node) != nil && !h.volume.direct && !s.blocked(h.volume, h.wish.node)
-	if s.setup.Persist && (!h.volume.pv.exists || h.volume.pv.deleting) {
+	if s.setup.Persist && h.volume.pv.exists && h.volume.pv.deleting {
 		free = false
 	}
 	if free && (!h.free || h.proc != s.leader) {

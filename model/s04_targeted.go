@@ -12,6 +12,9 @@ func newTargeted(s *state) rule {
 }
 
 func (r *targeted) settle(s *state) {
+	for _, c := range s.changes {
+		r.doubts(s, c)
+	}
 	for _, x := range s.removals {
 		if (x.cause != becauseCleared && x.cause != becauseEvicted) || x.live {
 			continue
@@ -29,5 +32,28 @@ func (r *targeted) settle(s *state) {
 				r.violate(s, "memory", []int{x.decided.step}, "clearing %s on %s changed its entry on %s (%s to %s)", x.volume.handle, x.inst.node, a.node, b.state, a.state)
 			}
 		}
+	}
+}
+
+// doubts judges an instance that was held and is uncertain now: an unpublish of another node is no reason for that. One of its own
+// that waited for its turn may have got it in the same step.
+func (r *targeted) doubts(s *state, c change) {
+	if c.stamp || c.before == nil || c.after == nil || c.before.state != "held" || c.after.state != "uncertain" || c.after.uid == "" || c.proc.rebuilds(s) {
+		return
+	}
+	var by *operation
+	for _, o := range c.volume.flying {
+		if o.proc != c.proc {
+			continue
+		}
+		if o.node == "" || o.node == c.after.node || acquires(o.verb) {
+			return
+		}
+		if o.num == s.point.op && releases(o.verb) {
+			by = o
+		}
+	}
+	if by != nil {
+		r.violate(s, "memory", []int{by.begun.step}, "%s of %s on %s puts its entry on %s in doubt", by.verb, c.volume.handle, by.node, c.after.node)
 	}
 }

@@ -10,6 +10,7 @@ type atomic struct {
 	held   map[int]*claimed // operations that may have made an instance held
 	access *access
 	turns  *turns
+	fenced []fenced
 }
 
 // claimed is an instance that became held in the step of an operation. Methods of the Manager that wait for the same volume
@@ -30,6 +31,7 @@ func newAtomic(s *state) rule {
 
 func (r *atomic) step(s *state, e *trace.Event) {
 	r.watch(s, e)
+	r.fences(s, e)
 	if e.Kind == trace.Call {
 		r.take(s, e)
 	}

@@ -8,7 +8,7 @@ func (r *timeOrder) stampFor(s *state) {
 	}
 	for _, c := range s.changes {
 		attached := c.after != nil && c.after.state == "held" && (c.before == nil || c.before.state != "held")
-		if m := c.memory; attached && m.stamp != 0 && !c.proc.rebuilds(s) && !s.restoredHeld(c) {
+		if m := c.memory; attached && m.stamp != 0 && s.attachCounts(c) {
 			r.violate(s, "detaches", []int{m.stampAt.step}, "%s is attached to %s, and the stamp of its last detach stays", c.volume.handle, c.after.node)
 		}
 	}
@@ -67,4 +67,13 @@ func (r *timeOrder) unstamped(s *state, v *volume, was document) {
 			return
 		}
 	}
+}
+
+// attachCounts reports whether an instance that is held now was attached after the detach of which memory has a stamp: what a
+// rebuild has just taken in is held, and so no detach is the last thing that happened.
+func (s *state) attachCounts(c change) bool {
+	if s.rebuiltIn(c) {
+		return c.before == nil || !c.proc.rebuilds(s)
+	}
+	return !c.proc.rebuilds(s) && !s.restoredHeld(c)
 }

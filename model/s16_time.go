@@ -84,6 +84,9 @@ func (r *timeOrder) settle(s *state) {
 		if c.before == nil && c.after != nil && s.rebuiltIn(c) && s.stepped && max(c.after.attached, c.after.migrating) > s.wall() {
 			r.violate(s, "stamps", nil, "the rebuild takes a stamp of %s on %s from the future, which counts as now", c.volume.handle, c.after.node)
 		}
+		if !c.stamp && c.before == nil && c.after != nil && !c.proc.rebuilds(s) && c.volume.authors[c.after.epoch] == c.proc.num && c.after.attached != 0 && c.after.attached < c.memory.stamp {
+			r.violate(s, "stamps", []int{c.memory.stampAt.step}, "the attach time of %s on %s is before the detach that its stamp tells of", c.volume.handle, c.after.node)
+		}
 		switch {
 		case c.stamp && c.is != 0 && !c.proc.rebuilds(s) && c.memory.held() != nil:
 			r.violate(s, "stamps", []int{c.memory.held().seen.step}, "a detach stamp of %s appears while %s has it: only the last removal stamps", c.volume.handle, c.memory.held().node)

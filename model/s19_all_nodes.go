@@ -3,7 +3,8 @@ package model
 import "github.com/holdfast-sim/holdfast/sim/trace"
 
 // allNodes is S19 of SPEC.md section 5: unpublish(V, "") leaves no holder. CSI says that an empty node id means every node; a
-// driver that ignores it reports success and detaches nothing, and the volume is deleted under somebody's feet.
+// driver that ignores it reports success and detaches nothing, and the volume is deleted under somebody's feet. Nor does an
+// unpublish of one node leave that one.
 type allNodes struct {
 	ruling
 	before map[int][]*instance // by operation: what memory held when it was called
@@ -18,7 +19,11 @@ func newAllNodes(s *state) rule {
 
 func (r *allNodes) step(s *state, e *trace.Event) {
 	o := s.ops[e.Op]
-	if o == nil || o.volume == nil || !releases(o.verb) || o.node != "" {
+	if o == nil || o.volume == nil || !releases(o.verb) {
+		return
+	}
+	if o.node != "" {
+		r.one(s, e, o)
 		return
 	}
 	if e.Kind == trace.Op {
@@ -44,4 +49,27 @@ func (r *allNodes) step(s *state, e *trace.Event) {
 			r.violate(s, "world", []int{g.when.step, o.begun.step}, "unpublish of %s on every node was told OK, and the backend still lets %s write", o.volume.handle, g.node)
 		}
 	}
+}
+
+// one judges an unpublish of one node: once it was told OK, the memory that it was told from does not name the node, unless
+// somebody asked for the volume there meanwhile.
+func (r *allNodes) one(s *state, e *trace.Event, o *operation) {
+	if e.Kind != trace.Return || o.code != "OK" || o.proc == nil || o.proc.cut || !r.judged("memory") {
+		return
+	}
+	for _, i := range o.proc.memory(o.volume.handle).instances {
+		if i.node == o.node && i.uid != "" && !s.wantedSince(o) {
+			r.violate(s, "memory", []int{i.seen.step, o.begun.step}, "%s of %s on %s was told OK, and memory still names it (epoch %d, %s)", o.verb, o.volume.handle, o.node, i.epoch, i.state)
+		}
+	}
+}
+
+// wantedSince reports whether somebody asked for the volume there while an operation ran.
+func (s *state) wantedSince(o *operation) bool {
+	for _, x := range s.ops {
+		if x.volume == o.volume && x.node == o.node && acquires(x.verb) && (!x.done || x.ended.step > o.begun.step) {
+			return true
+		}
+	}
+	return false
 }
