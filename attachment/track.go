@@ -67,7 +67,7 @@ func (m *Manager) RemoveNodeAttachment(ctx context.Context, volume, node string)
 			}
 			gone = t.on(node)
 		}
-		for len(gone) > 0 {
+		for again := true; again; again = len(gone) > 0 {
 			if _, err := t.Remove(ctx, Detached, gone...); err != nil {
 				return err
 			}
