@@ -36,9 +36,7 @@ var accessPairs = []pair{
 	}, edit{mark: "x", add: &trace.Event{Kind: trace.Belief, Proc: 1, Volume: "shared", Node: "n2", UID: "u-n2", Epoch: 2, State: "uncertain", Mode: "ReadWriteMany"}}},
 	{"held after a fence", "S9", func(s *script) {
 		s.publish("vm", "n1")
-		s.deleteNode("n1")
-		s.uids["n1"] = ""
-		s.pass(func() { s.read("run", "n1"); s.count("grace_deferred_total", 1) })
+		s.lose("n1")
 		s.wait(graceful)
 		fence := trace.Event{Verb: "fence", Resource: "backend", Name: "vm", Volume: "vm", Node: "n1", Epoch: 1, Code: "OK"}
 		s.pass(func() {
@@ -51,10 +49,7 @@ var accessPairs = []pair{
 		s.pass(func() {
 			s.read("run", "n1")
 			s.call("run", fence)
-			s.remove("run", "vm", "n1", func(held, bool) {
-				s.note("StaleAttachmentCleared", "volume vm cleared from n1")
-				s.count("stale_cleared_total", 1)
-			})
+			s.clearNow("vm", "n1")
 		})
 	}, edit{mark: "x", drop: true}},
 	{"attached before the detach before", "S16", func(s *script) {

@@ -99,6 +99,17 @@ func writes(verb string) bool {
 	return false
 }
 
+// written is the volume whose record or access a call changes; nil if it changes none.
+func (s *state) written(e *trace.Event) *volume {
+	if !writes(e.Verb) || e.Resource != "persistentvolumes" && e.Resource != "backend" {
+		return nil
+	}
+	if e.Resource == "backend" {
+		return s.volumes[e.Name]
+	}
+	return s.recordedOn(e.Name)
+}
+
 // severed notes that the backend ended a node's access. Such a call is idempotent: it counts even if it changed nothing.
 func (s *state) severed(e *trace.Event) {
 	c := sever{when: s.now, epoch: e.Epoch, actor: s.point.actor, done: true}

@@ -263,3 +263,13 @@ func (v *volume) wished(node string) (any, attached, deleting bool) {
 	}
 	return any, attached, deleting
 }
+
+// recordedOn is the volume of a PersistentVolume, nil if there is none.
+func (s *state) recordedOn(pv string) *volume {
+	for _, v := range s.order {
+		if v.pv.name == pv {
+			return v
+		}
+	}
+	return nil
+}

@@ -21,9 +21,18 @@ func (s *script) listNodes(fault string) {
 	s.call("informer", trace.Event{Verb: "list", Resource: "nodes", Code: "OK", Count: 3, Fault: fault})
 }
 
-// revokeOf is what the operation op-100 asks of the backend.
-func revokeOf(volume, node string) *trace.Event {
-	return &trace.Event{Kind: trace.Call, ID: 9001, Proc: 1, Actor: "op-100", Verb: "revoke", Resource: "backend", Name: volume, Volume: volume, Node: node, Epoch: 1, Code: "OK"}
+// aside is the call or the return of an unpublish by op-100, beside what the script does: of vm on n3, which never had it.
+func (s *script) aside(kind trace.Kind, code string) {
+	e := trace.Event{Kind: kind, Op: 100, Proc: 1, Actor: "sidecar", Verb: "unpublish", Volume: "vm", Node: "n3", Code: code}
+	if kind == trace.Return {
+		e.Actor = "op-100"
+	}
+	s.point(e)
+}
+
+// revokeAside is what it asks of the backend.
+func revokeAside() *trace.Event {
+	return &trace.Event{Kind: trace.Call, ID: 9001, Proc: 1, Actor: "op-100", Verb: "revoke", Resource: "backend", Name: "vm", Volume: "vm", Node: "n3", Epoch: 1, Code: "OK"}
 }
 
 // overdue is a migration that outlasts its timeout, is told of once, and ends with the unpublish of its source.
@@ -69,31 +78,26 @@ var gapPairs = []pair{
 		s.marks["x"] = s.marks["timed"] - 1
 	}, edit{mark: "x", add: &trace.Event{Kind: trace.Call, ID: 9001, Proc: 1, Actor: "run", Verb: "get", Resource: "nodes", Name: "n1", Node: "n1", UID: "u-n1", Code: "OK"}}},
 	{"two calls write to one volume in turns", "S9", func(s *script) {
-		s.point(trace.Event{Kind: trace.Op, Op: 100, Proc: 1, Actor: "sidecar", Verb: "unpublish", Volume: "vm", Node: "n3"})
+		s.aside(trace.Op, "")
 		s.publish("vm", "n1")
 		s.last("x", func(e trace.Event) bool { return e.Kind == trace.Call && e.Verb == "grant" })
-		s.call("op-100", *revokeOf("vm", "n3"))
-		s.point(trace.Event{Kind: trace.Return, Op: 100, Proc: 1, Actor: "op-100", Verb: "unpublish", Volume: "vm", Node: "n3", Code: "OK"})
-	}, edit{mark: "x", add: revokeOf("vm", "n3")}},
+		s.call("op-100", *revokeAside())
+		s.aside(trace.Return, "OK")
+	}, edit{mark: "x", add: revokeAside()}},
 	{"a call writes to a volume that the loop is clearing", "S9", func(s *script) {
 		s.publish("vm", "n1")
-		s.deleteNode("n1")
-		s.uids["n1"] = ""
-		s.pass(func() { s.read("run", "n1"); s.count("grace_deferred_total", 1) })
-		s.point(trace.Event{Kind: trace.Op, Op: 100, Proc: 1, Actor: "sidecar", Verb: "unpublish", Volume: "vm", Node: "n3"})
+		s.lose("n1")
+		s.aside(trace.Op, "")
 		s.wait(graceful)
 		s.pass(func() {
 			s.read("run", "n1")
 			s.call("run", trace.Event{Verb: "fence", Resource: "backend", Name: "vm", Volume: "vm", Node: "n1", Epoch: 1, Code: "OK"})
-			s.remove("run", "vm", "n1", func(held, bool) {
-				s.note("StaleAttachmentCleared", "volume vm cleared from n1")
-				s.count("stale_cleared_total", 1)
-			})
+			s.clearNow("vm", "n1")
 			s.last("x", func(e trace.Event) bool { return e.Kind == trace.Call && e.Verb == "patch" })
 		})
-		s.call("op-100", *revokeOf("vm", "n3"))
-		s.point(trace.Event{Kind: trace.Return, Op: 100, Proc: 1, Actor: "op-100", Verb: "unpublish", Volume: "vm", Node: "n3", Code: "OK"})
-	}, edit{mark: "x", add: revokeOf("vm", "n3")}},
+		s.call("op-100", *revokeAside())
+		s.aside(trace.Return, "OK")
+	}, edit{mark: "x", add: revokeAside()}},
 	{"a live read without a doubt", "L10", func(s *script) {
 		s.publish("vm", "n1")
 		s.listNodes("")
@@ -132,9 +136,7 @@ var gapPairs = []pair{
 	{"the guard says nothing", "S17", func(s *script) {
 		s.header.Setup.GuardMin = 1
 		s.publish("vm", "n1")
-		s.deleteNode("n1")
-		s.uids["n1"] = ""
-		s.pass(func() { s.read("run", "n1"); s.count("grace_deferred_total", 1) })
+		s.lose("n1")
 		s.wait(graceful)
 		s.pass(func() {
 			s.read("run", "n1")
@@ -144,10 +146,7 @@ var gapPairs = []pair{
 		s.pass(func() {
 			s.read("run", "n1")
 			s.call("run", trace.Event{Verb: "list", Resource: "nodes", Code: "OK", Count: 2})
-			s.remove("run", "vm", "n1", func(held, bool) {
-				s.note("StaleAttachmentCleared", "volume vm cleared from n1")
-				s.count("stale_cleared_total", 1)
-			})
+			s.clearNow("vm", "n1")
 		})
 	}, edit{mark: "x", drop: true}},
 	{"passes are timed in another unit", "S17", func(s *script) {

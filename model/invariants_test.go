@@ -113,9 +113,7 @@ var pairs = []pair{
 	}, edit{mark: "x", change: func(e *trace.Event) { e.At++ }}},
 	{"exactly grace is over", "S5", func(s *script) {
 		s.publish("vm", "n1")
-		s.deleteNode("n1")
-		s.uids["n1"] = ""
-		s.pass(func() { s.read("run", "n1"); s.count("grace_deferred_total", 1) })
+		s.lose("n1")
 		s.wait(graceful)
 		s.clear("vm", "n1")
 		s.marks["x"] = s.marks["cleared"]

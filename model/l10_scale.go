@@ -89,10 +89,9 @@ func (r *scale) fails(p *proc) map[*volume]bool {
 
 func (r *scale) begin(s *state, p *proc) *passCalls {
 	x := &passCalls{begun: s.now, faults: p.faultCount, overruns: p.counters[overrunsTotal], shaken: p.rebuilding || s.outages > 0}
-	x.unsure = len(r.failed[p]) > 0
 	x.read, x.suspects = make(map[string]moment), make(map[string]bool)
 	x.stale, x.dirty = make(map[*instance]bool), make(map[*volume]bool)
-	x.weigh(s, p)
+	r.weigh(s, p, x)
 	return x
 }
 
@@ -103,8 +102,9 @@ func (x *passCalls) called(s *state, e *trace.Event) {
 	}
 }
 
-// weigh notes what may be suspect, stale and dirty now.
-func (x *passCalls) weigh(s *state, p *proc) {
+// weigh notes what may be suspect, stale, dirty and otherwise in doubt now.
+func (r *scale) weigh(s *state, p *proc, x *passCalls) {
+	x.unsure = x.unsure || len(r.failed[p]) > 0
 	cut := s.unanswered(p)
 	for _, v := range s.order {
 		if at, ok := cut[v.pv.name]; ok && at >= v.pv.changed.step {
@@ -153,14 +153,14 @@ func (p *proc) surelyCached(s *state, name, uid string) bool {
 }
 
 func (r *scale) ended(s *state, p *proc, x *passCalls) {
-	x.weigh(s, p) // and what came meanwhile
+	r.weigh(s, p, x) // and what came meanwhile
 	suspects, dirty := len(x.suspects), len(x.dirty)+len(x.stale)
 	limit := 2*suspects + 2*dirty + 4
 	if !x.shaken && p.faultCount == x.faults && s.outages == 0 {
 		if x.calls > limit {
 			r.violate(s, "calls", []int{x.begun.step}, "a pass made %d calls for %d suspect nodes and %d dirty volumes, and %d are enough", x.calls, suspects, dirty, limit)
 		}
-		r.steady(s, x, suspects+dirty == 0 && !x.unsure && len(r.failed[p]) == 0 && !p.listing("persistentvolumes").cache.torn)
+		r.steady(s, x, suspects+dirty == 0 && !x.unsure && !p.listing("persistentvolumes").cache.torn)
 	}
 	if p.pass.begun > p.pass.ended {
 		return // another one has begun

@@ -88,10 +88,7 @@ var leaderCases = []narrowCase{
 		if wrong {
 			s.wait(time.Second)
 		}
-		s.remove("run", "vm", "n1", func(h held, _ bool) {
-			s.note("StaleAttachmentCleared", "volume vm cleared from "+h.Node)
-			s.count("stale_cleared_total", 1)
-		})
+		s.clearNow("vm", "n1")
 		lifecycle(s, "start", "OK")
 	}},
 	{"what another leader acknowledged is not in this one's rebuild", "S14", func(s *script, wrong bool) {

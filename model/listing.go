@@ -26,6 +26,9 @@ type filling struct {
 	torn   bool   // one came since that a fault had made empty or old
 }
 
+// torn reports whether a fault made the answer to a list empty or old: it is not the truth.
+func torn(e *trace.Event) bool { return e.Fault == "emptyList" || e.Fault == "staleRead" }
+
 // live reports whether an actor reads for a decision of its own, and not to feed a cache.
 func live(actor string) bool { return actor == "run" || opNumber(actor) != 0 }
 
@@ -48,7 +51,7 @@ func (p *proc) listed(s *state, e *trace.Event, asked moment) {
 	}
 	if e.Actor == "informer" {
 		l.cache.filled, l.cache.told = true, s.now
-		if l.cache.torn = e.Fault == "emptyList" || e.Fault == "staleRead"; !l.cache.torn {
+		if l.cache.torn = torn(e); !l.cache.torn {
 			l.cache.asked = asked
 		}
 	}

@@ -49,15 +49,15 @@ var narrowCases = []narrowCase{
 		s.see(trace.Event{Kind: trace.World, Verb: "revoke", Volume: "vm", Node: "n1", Epoch: h.Epoch})
 	}},
 	{"a request comes to the backend when its caller has gone", "S9", func(s *script, wrong bool) {
-		s.point(trace.Event{Kind: trace.Op, Op: 100, Proc: 1, Actor: "sidecar", Verb: "unpublish", Volume: "vm", Node: "n3"})
+		s.aside(trace.Op, "")
 		s.publish("vm", "n1")
-		late := *revokeOf("vm", "n3")
+		late := *revokeAside()
 		late.Late = !wrong
 		s.last("x", func(e trace.Event) bool { return e.Kind == trace.Call && e.Verb == "grant" })
 		at := s.marks["x"]
 		late.Step, late.At = s.events[at-1].Step, s.events[at-1].At
 		s.events = slices.Insert(s.events, at, late)
-		s.point(trace.Event{Kind: trace.Return, Op: 100, Proc: 1, Actor: "op-100", Verb: "unpublish", Volume: "vm", Node: "n3", Code: "DeadlineExceeded"})
+		s.aside(trace.Return, "DeadlineExceeded")
 		s.unpublish("vm", "n1")
 	}},
 	{"a list that a fault made empty leaves nobody in the cache", "L10", func(s *script, wrong bool) {
@@ -134,9 +134,7 @@ var narrowCases = []narrowCase{
 	}},
 	{"what a pass deferred for goes while it reads", "S5", func(s *script, wrong bool) {
 		s.publish("vm", "n1")
-		s.deleteNode("n1")
-		s.uids["n1"] = ""
-		s.pass(func() { s.read("run", "n1"); s.count("grace_deferred_total", 1) })
+		s.lose("n1")
 		s.wait(graceful)
 		if !wrong {
 			s.track("shared", "n1", "trackAttachmentWithMode")

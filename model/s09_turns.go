@@ -60,27 +60,6 @@ func (r *atomic) turn(s *state, p *proc, op int) bool {
 	return op == 0 || o != nil && !o.done && !o.gaveUp && o.begun.step >= p.led.step
 }
 
-// written is the volume whose record or access a call changes; nil if it changes none.
-func (s *state) written(e *trace.Event) *volume {
-	if !writes(e.Verb) || e.Resource != "persistentvolumes" && e.Resource != "backend" {
-		return nil
-	}
-	if e.Resource == "backend" {
-		return s.volumes[e.Name]
-	}
-	return s.recordedOn(e.Name)
-}
-
-// recordedOn is the volume of a PersistentVolume, nil if there is none.
-func (s *state) recordedOn(pv string) *volume {
-	for _, v := range s.order {
-		if v.pv.name == pv {
-			return v
-		}
-	}
-	return nil
-}
-
 func (t *turns) name(s *state, op int) string {
 	if o := s.ops[op]; o != nil {
 		return o.verb + " on " + o.node

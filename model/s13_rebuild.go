@@ -73,7 +73,7 @@ func (r *rebuild) listed(s *state, e *trace.Event) {
 	if x == nil || e.Code != "OK" || !live(e.Actor) {
 		return
 	}
-	whole := e.Fault != "emptyList" && e.Fault != "staleRead" // else its answer is not the truth, and there is nothing to judge by
+	whole := !torn(e) // else there is nothing to judge by
 	asked := s.proc(e.Proc).lists[e.Resource].asked
 	switch e.Resource {
 	case "volumeattachments":

@@ -49,8 +49,8 @@ func (r *observable) passStep(s *state, p *proc, e *trace.Event) {
 	case e.Actor == "run" && e.Kind == trace.Call && e.Volume != "":
 		x.acted[e.Volume] = true
 	case e.Actor == "run" && e.Kind == trace.Call && e.Resource == "persistentvolumes":
-		for _, v := range s.order {
-			x.acted[v.handle] = x.acted[v.handle] || v.pv.name == e.Name
+		if v := s.recordedOn(e.Name); v != nil {
+			x.acted[v.handle] = true
 		}
 	case e.Actor != "run" || e.Resource != "nodes":
 	case e.Kind == trace.Call && e.Verb == "get":

@@ -405,15 +405,19 @@ func (s *script) remove(actor, volume, node string, told func(h held, last bool)
 	}
 }
 
+// lose deletes the node of one attachment, and a pass sees that it is missing.
+func (s *script) lose(node string) {
+	s.deleteNode(node)
+	s.uids[node] = ""
+	s.pass(func() { s.read("run", node); s.count("grace_deferred_total", 1) })
+}
+
 // clear is a pass that clears a volume from a node that is gone.
 func (s *script) clear(volume, node string) {
 	s.uids[node] = ""
 	s.pass(func() {
 		s.read("run", node)
-		s.mark("cleared").remove("run", volume, node, func(h held, _ bool) {
-			s.note("StaleAttachmentCleared", "volume "+volume+" cleared from "+h.Node)
-			s.count("stale_cleared_total", 1)
-		})
+		s.mark("cleared").clearNow(volume, node)
 	})
 }
 

@@ -93,9 +93,10 @@ func (r Row) verdict() string {
 	switch {
 	case r.Err != nil:
 		return "no answer: " + firstLine(r.Err.Error())
+	case len(r.All) > 1:
+		return strings.Join(r.All, " ")
 	case r.Killed():
-		others := slices.DeleteFunc(slices.Clone(r.All), func(name string) bool { return name == r.Killer })
-		return strings.Join(append([]string{r.Killer}, others...), " ")
+		return r.Killer
 	}
 	return "SURVIVED"
 }
