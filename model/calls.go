@@ -15,6 +15,7 @@ type call struct {
 	verb, resource string
 	name           string
 	code, fault    string
+	deaf           bool // its caller waits for the answer, whatever becomes of its context
 	begun          moment
 	until          time.Duration // a fault delays it no longer than this
 }
@@ -78,7 +79,7 @@ func (s *state) takeCall(e *trace.Event) {
 	}
 	c := &call{
 		id: e.ID, proc: p, actor: e.Actor, op: op, verb: e.Verb, resource: e.Resource, name: e.Name, code: e.Code, fault: e.Fault,
-		begun: s.now, until: s.now.at + hangMax + e.Limit + s.latencyMax(),
+		deaf: e.Fault == "deaf" && !e.Late, begun: s.now, until: s.now.at + hangMax + e.Limit + s.latencyMax(),
 	}
 	if e.Fault == "lateEffect" {
 		p.sendLate(s, c)
@@ -195,6 +196,7 @@ func (s *state) takeTrouble(e *trace.Event) {
 	case "outageEnd", "lagEnd":
 		s.outages = max(0, s.outages-1)
 	case "clockStep":
+		s.skews = append(s.skews, s.skew)
 		s.skew += e.Limit
 		s.stepped, s.jumped = true, s.now
 		s.counts.trouble(s, e.Verb)

@@ -189,7 +189,7 @@ func loopInvariants() []Invariant {
 			Name: "L2", Title: "one loop", Source: section5, Needs: []string{"lifecycle", "metrics"},
 			Text:  "At most one loop; Stop then Start, and context end then Start, give a fully working reconciler.",
 			Why:   "Two loops close each other's channels; one that cannot start again is dead until the process is.",
-			kinds: []trace.Kind{trace.Op, trace.Return, trace.Process}, build: newOneLoop,
+			kinds: []trace.Kind{trace.Op, trace.Return, trace.Process, trace.Call}, build: newOneLoop,
 		},
 		{
 			Name: "L3", Title: "trigger", Source: section5, Needs: []string{"nudger", "metrics"},

@@ -9,7 +9,9 @@ import (
 
 // startStop is L1 of SPEC.md section 5: Start returns at once; every Stop returns within 5 s, and when it has returned nothing
 // happens any more. A Stop that waits for a hung API call or for a long pass keeps a process from ending; a loop that goes on
-// after it clears records in the name of a reconciler that its owner believes dead.
+// after it clears records in the name of a reconciler that its owner believes dead. The same is asked of Run, which is where
+// leadership ends: no answer reaches it when it has returned. (The lists of caches are left out: client-go's reflector goes away
+// from one that does not end.)
 type startStop struct {
 	ruling
 	waiting []*operation     // starts and stops that have not returned
@@ -50,6 +52,9 @@ func (r *startStop) step(s *state, e *trace.Event) {
 	case trace.Reply:
 		if e.Actor == "run" && e.Resource == "nodes" {
 			r.after(s, s.proc(e.Proc), "read a node")
+		}
+		if p := s.proc(e.Proc); p.returned.step > 0 && s.now.step > p.returned.step && e.Actor == "run" && r.judged("after") {
+			r.violate(s, "after", []int{p.returned.step}, "Run of incarnation %d had returned, and still waited for an answer: %s %s", p.num, e.Verb, e.Resource)
 		}
 	}
 }

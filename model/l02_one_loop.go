@@ -26,6 +26,10 @@ func newOneLoop(s *state) rule {
 }
 
 func (r *oneLoop) step(s *state, e *trace.Event) {
+	if e.Kind == trace.Call {
+		r.reads(s, e)
+		return
+	}
 	if e.Kind == trace.Process {
 		if p := s.procs[e.Proc]; p != nil {
 			r.open[p] = p.pass.begun - p.pass.ended
@@ -41,10 +45,24 @@ func (r *oneLoop) step(s *state, e *trace.Event) {
 	case o.verb != "start":
 		r.open[o.proc] = o.proc.pass.begun - o.proc.pass.ended + 1 // the next loop may begin while this one ends
 	case e.Kind == trace.Op:
-		r.free[o.num] = l.idle && l.starting == 1
+		r.free[o.num] = l.idle && l.starting == 1 && o.proc.leading
 		r.busy[o.num] = l.running && l.proven && l.starting == 1
 	default:
 		r.started(s, o)
+	}
+}
+
+// reads looks at what the loop asks about a node: one that waits for the answer does not ask again. Only a call that is deaf
+// is surely waited for; others may have been given up.
+func (r *oneLoop) reads(s *state, e *trace.Event) {
+	p := s.procs[e.Proc]
+	if e.Actor != "run" || e.Verb != "get" || e.Resource != "nodes" || p == nil {
+		return
+	}
+	for _, c := range p.pending {
+		if c.id != e.ID && c.deaf && c.actor == e.Actor && c.verb == e.Verb && c.resource == e.Resource && c.name == e.Name {
+			r.violate(s, "passes", []int{c.begun.step}, "the loop of incarnation %d reads node %s twice at once: there are two of them", p.num, e.Name)
+		}
 	}
 }
 
@@ -52,7 +70,7 @@ func (r *oneLoop) step(s *state, e *trace.Event) {
 func (r *oneLoop) started(s *state, o *operation) {
 	l := &o.proc.loop
 	switch {
-	case o.code != "OK" && r.free[o.num] && !o.proc.cut:
+	case o.code != "OK" && r.free[o.num] && !o.proc.cut && o.proc.leading: // who leads no more may refuse
 		r.violate(s, "start", []int{l.endStep, o.begun.step}, "Start is refused (%s) although the loop had ended at step %d", o.code, l.endStep)
 	case o.code == "OK" && r.busy[o.num] && o.starts == l.ends:
 		r.violate(s, "start", []int{l.since.step, o.begun.step}, "a second Start is accepted while the loop of step %d runs", l.since.step)

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"slices"
 	"time"
 
 	"github.com/holdfast-sim/holdfast/sim/trace"
@@ -200,7 +201,7 @@ func (s *state) takeReturn(e *trace.Event) {
 // grantDeal notes an OK of publish. An unpublish that was called after this publish began may have come later than it.
 func (s *state) grantDeal(o *operation) {
 	d := o.volume.deal(o.node)
-	if d.ending && d.end.step > o.begun.step {
+	if d.ending && d.end.step > o.begun.step || o.volume.direct && o.robbed() {
 		return
 	}
 	uid := o.uid
@@ -219,6 +220,13 @@ func (s *state) grantDeal(o *operation) {
 			w.shed = false
 		}
 	}
+}
+
+// robbed reports whether another incarnation has taken off the record, before its answer, what a call attached.
+func (o *operation) robbed() bool {
+	return slices.ContainsFunc(o.volume.dropped, func(d dropped) bool {
+		return d.Node == o.node && d.when.step > o.begun.step && d.proc != o.proc.num && !containsNode(o.volume.pv.doc.Instances, o.node)
+	})
 }
 
 // overtaken reports whether what a publish attached has left the record and memory again before its answer.

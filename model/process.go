@@ -14,7 +14,8 @@ type proc struct {
 	leading       bool
 	led           moment // when it last became leader
 	leads         int
-	rebuilding    bool // it leads, and nothing shows yet that its memory was rebuilt
+	returned      moment // when Run last did; zero while it has not since
+	rebuilding    bool   // it leads, and nothing shows yet that its memory was rebuilt
 	rebuilt       moment
 	rebuiltByHand bool // Rebuild was called directly
 	loop          loop
@@ -104,7 +105,7 @@ func (s *state) takeProcess(e *trace.Event) {
 	case "start":
 		s.counts.overlaps += len(s.alive) - 1
 	case "lead":
-		p.leading, p.led, p.rebuilding = true, s.now, true
+		p.leading, p.led, p.rebuilding, p.returned = true, s.now, true, moment{}
 		p.leads++
 		p.loop.lead(s)
 		for _, l := range p.lists {
@@ -118,6 +119,7 @@ func (s *state) takeProcess(e *trace.Event) {
 		p.leading, p.rebuilding = false, false
 		p.loop.running, p.loop.idle = false, false
 		if e.Verb == "stopped" {
+			p.returned = s.now
 			p.release(func(c *call) bool { return c.actor == "run" })
 		}
 		if s.leader == p {

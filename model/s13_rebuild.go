@@ -1,6 +1,7 @@
 package model
 
 import (
+	"slices"
 	"time"
 
 	"github.com/holdfast-sim/holdfast/sim/trace"
@@ -16,11 +17,20 @@ import (
 //	no record at all, VolumeAttachment being deleted:                uncertain
 //
 // Judged is the first belief after both lists have been answered in a leadership, and only of volumes whose objects have not
-// changed since the first of the lists. Epochs are judged on every write of the record: none may repeat.
+// changed since the first of the lists. A volume that an operation from before the leadership still has is judged when that has
+// ended: one that hangs must not hold up the rebuild of the others, and nobody else can act on it. Epochs are judged on every write of the record: none may repeat.
 type rebuild struct {
 	ruling
 	pending map[*proc]*rebuilding
+	owed    []owedRebuild
 	highest map[*volume]uint64
+}
+
+// owedRebuild is a volume that is to be judged when the operations that had it at the rebuild have ended.
+type owedRebuild struct {
+	proc   *proc
+	volume *volume
+	of     *rebuilding
 }
 
 // rebuilding is a leadership whose rebuild is to be judged.
@@ -39,6 +49,7 @@ func newRebuild(s *state) rule {
 func (r *rebuild) step(s *state, e *trace.Event) {
 	switch e.Kind {
 	case trace.Process:
+		r.owed = slices.DeleteFunc(r.owed, func(o owedRebuild) bool { return o.proc.num == e.Proc })
 		if e.Verb == "lead" && r.judged("memory") {
 			r.pending[s.proc(e.Proc)] = &rebuilding{}
 		} else if e.Verb != "start" && e.Proc != 0 {
@@ -98,6 +109,13 @@ func (x *rebuilding) note(first *moment, asked moment) {
 }
 
 func (r *rebuild) settle(s *state) {
+	r.owed = slices.DeleteFunc(r.owed, func(o owedRebuild) bool {
+		if o.volume.occupied(o.proc) {
+			return false
+		}
+		r.compare(s, o.proc, o.volume, o.of)
+		return true
+	})
 	for _, c := range s.changes {
 		x := r.pending[c.proc]
 		switch pass := c.proc.pass; {
@@ -114,7 +132,6 @@ func (r *rebuild) settle(s *state) {
 func (r *rebuild) compareAll(s *state, p *proc, x *rebuilding) {
 	delete(r.pending, p)
 	p.ready(s)
-	from := min(x.attachments.step, x.claims.step)
 	for _, v := range s.order {
 		busy := s.ops[s.point.op] != nil && s.ops[s.point.op].volume == v
 		if !v.pv.exists { // nothing tells whose volume a VolumeAttachment is that names a PersistentVolume which is gone
@@ -123,14 +140,26 @@ func (r *rebuild) compareAll(s *state, p *proc, x *rebuilding) {
 		if p.faults[v.handle] >= p.led.at && p.hurt[v.handle] { // it tried to write the record, and memory knows why
 			continue
 		}
-		if v.touched.step > from || !v.pv.valid && v.pv.raw != "" || v.direct || busy {
+		if v.direct || busy {
+			continue
+		}
+		if v.occupied(p) {
+			r.owed = append(r.owed, owedRebuild{p, v, x})
 			continue
 		}
 		r.compare(s, p, v, x)
 	}
 }
 
+// occupied reports whether an operation that began before the leadership may have the volume still.
+func (v *volume) occupied(p *proc) bool {
+	return slices.ContainsFunc(v.flying, func(o *operation) bool { return o.proc == p && o.begun.step < p.led.step })
+}
+
 func (r *rebuild) compare(s *state, p *proc, v *volume, x *rebuilding) {
+	if v.touched.step > min(x.attachments.step, x.claims.step) || !v.pv.exists || !v.pv.valid && v.pv.raw != "" {
+		return
+	}
 	want := v.afterRebuild()
 	m := p.memory(v.handle)
 	witness := []int{p.led.step, x.attachments.step, x.claims.step}

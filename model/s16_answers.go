@@ -20,6 +20,9 @@ func (s *state) partingOf(p *proc, stamp int64) parting {
 	if !s.stepped || p.rebuilds(s) {
 		return parting{at, at}
 	}
+	for _, skew := range s.skews { // it may have been made under any of them, and be told when a doubt has ended
+		at = min(at, max(0, time.Duration(stamp-s.setup.Start)-skew))
+	}
 	if o := s.ops[s.point.op]; o != nil { // its stamp may not be before earlier ones, whatever the wall clock says
 		return parting{min(o.begun.at, at), s.now.at}
 	}

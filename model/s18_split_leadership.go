@@ -48,8 +48,8 @@ func (r *splitLeadership) write(s *state, p *proc, e *trace.Event) {
 
 func (r *splitLeadership) calls(s *state, o *operation) {
 	d := o.volume.deal(o.node)
-	if !d.held {
-		return
+	if !d.held && (o.proc.leading || d.ending && d.end.step > o.begun.step) {
+		return // who leads may be told of a grant when its node is gone, and the volume is another's; who does not, says so
 	}
 	for _, x := range o.volume.held() {
 		if x != d && o.volume.single() && x.by != o.proc && x.ok.step >= o.begun.step && !s.absent(x.node, x.uid) {

@@ -50,6 +50,7 @@ type state struct {
 	removals []removal // among them, with their causes; set when the step is settled
 
 	skew    time.Duration   // the wall clock's steps so far
+	skews   []time.Duration // what it was before each step
 	wallMax int64           // the largest wall clock so far
 	stepped bool            // the wall clock has been stepped
 	jumped  moment          // when it was last

@@ -18,11 +18,11 @@ type place struct {
 // and no list but that of nodes, whose emptiness systems must doubt, comes back empty. (A list that asks for the present
 // is not stale either; the simulated server sees to that.) A watch or a list that hangs is an outage with hang, which ends.
 func places() []place {
-	read := []fault.Effect{fault.Error, fault.Timeout, fault.Unreachable, fault.Throttled, fault.Latency, fault.Hang, fault.ReplyLost}
+	read := []fault.Effect{fault.Error, fault.Timeout, fault.Unreachable, fault.Throttled, fault.Latency, fault.Hang, fault.ReplyLost, fault.Deaf}
 	list := []fault.Effect{fault.Error, fault.Timeout, fault.Unreachable, fault.Throttled, fault.Latency}
 	write := []fault.Effect{fault.Conflict, fault.Error, fault.Timeout, fault.LateEffect, fault.Hang, fault.ReplyLost, fault.Latency, fault.Throttled,
-		fault.Unreachable, fault.CrashBefore, fault.CrashAfter}
-	backend := []fault.Effect{fault.Error, fault.Timeout, fault.LateEffect, fault.Hang, fault.ReplyLost, fault.Latency, fault.CrashBefore, fault.CrashAfter}
+		fault.Unreachable, fault.Deaf, fault.ErrorAfter, fault.CrashBefore, fault.CrashAfter}
+	backend := []fault.Effect{fault.Error, fault.Timeout, fault.LateEffect, fault.Hang, fault.ReplyLost, fault.Latency, fault.Deaf, fault.CrashBefore, fault.CrashAfter}
 	watch := []fault.Effect{fault.Error, fault.Unreachable, fault.Timeout, fault.Throttled}
 	crash := []fault.Effect{fault.CrashBefore, fault.CrashAfter}
 	return []place{
@@ -96,7 +96,10 @@ func (c *chaos) rule(on On, effect fault.Effect) Fault {
 	default:
 		f.Chance = pick(c, "faults/chance", 0.05, 0.1, 0.2, 0.4)
 	}
-	if effect == fault.Latency || effect == fault.LateEffect {
+	switch {
+	case effect == fault.Deaf:
+		f.For = c.deafness()
+	case effect.Delays():
 		f.For = Duration(pick(c, "faults/delay", c.millis("faults/ms", 10, 2000), c.seconds("faults/s", 2, 20), csiCallTimeout, csiCallTimeout+1))
 	}
 	if horizon := c.horizon(); !anywhere && c.per("faults/window", 4) && horizon > time.Second {
@@ -116,3 +119,6 @@ func (c *chaos) horizon() (last time.Duration) {
 	}
 	return last
 }
+
+// deafness is for how long a call does not hear that its context has ended: less than a Stop may take (SPEC.md section 5, L1).
+func (c *chaos) deafness() Duration { return Duration(c.millis("deaf/ms", 100, 4000)) }

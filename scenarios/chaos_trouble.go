@@ -31,7 +31,10 @@ func (c *chaos) trouble(on On, effect fault.Effect, lasts time.Duration) {
 	if c.per("trouble/some", 3) {
 		f.Chance = 0.5
 	}
-	if effect == fault.Latency || effect == fault.LateEffect {
+	switch {
+	case effect == fault.Deaf:
+		f.For = c.deafness()
+	case effect.Delays():
 		f.For = Duration(c.millis("trouble/delay", 100, 20_000))
 	}
 	c.scn.Spec.Faults = append(c.scn.Spec.Faults, f)
@@ -49,7 +52,7 @@ func (c *chaos) doubt() {
 		on = On{Verb: "patch", Resource: "persistentvolumes", Name: pvName(v.Name)}
 	}
 	lasts := pick(c, "doubt/lasts", c.seconds("doubt/short", 1, 20), c.seconds("doubt/long", 20, 120))
-	c.trouble(on, pick(c, "doubt/effect", fault.Timeout, fault.Hang, fault.ReplyLost, fault.LateEffect, fault.Latency), lasts)
+	c.trouble(on, pick(c, "doubt/effect", fault.Timeout, fault.Hang, fault.ReplyLost, fault.LateEffect, fault.Latency, fault.Deaf), lasts)
 	node := c.publishSomewhere(v.Name)
 	if node == "" || !c.machine(node).exists {
 		return
@@ -182,7 +185,7 @@ func (c *chaos) stopInPass() {
 	c.deleteNode(node)
 	from := pick(c, "in pass/from", 0, max(0, grace-5*time.Second))
 	c.after(from, func() {
-		c.trouble(on, pick(c, "in pass/effect", fault.Hang, fault.Hang, fault.Latency), 30*time.Second)
+		c.trouble(on, pick(c, "in pass/effect", fault.Hang, fault.Hang, fault.Latency, fault.Deaf, fault.Deaf), 30*time.Second)
 	})
 	stop := pick(c, "in pass/stop", c.millis("in pass/first", 50, 15_000), grace+c.millis("in pass/last", 50, 15_000))
 	c.after(stop, c.lifecycle)

@@ -231,7 +231,7 @@ type Fault struct {
 	// On selects requests; an empty one selects all.
 	On     On           `json:"on"`
 	Effect fault.Effect `json:"effect"`
-	// For is the delay of latency and lateEffect.
+	// For is the delay of latency, lateEffect and deaf.
 	For Duration `json:"for,omitempty"`
 	// Chance is the probability that a selected request gets the effect; 0, and in the text its absence, means always.
 	Chance float64 `json:"chance,omitempty"`

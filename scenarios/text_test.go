@@ -120,7 +120,7 @@ func anyStep(t *rapid.T, spec *Spec) Step {
 func anyFault(t *rapid.T) Fault {
 	f := Fault{Effect: rapid.SampledFrom(fault.Effects()).Draw(t, "effect"), Chance: rapid.SampledFrom([]float64{0, 1e-9, 0.1, 1. / 3, 1}).Draw(t, "chance")}
 	f.On = On{Resource: "nodes", Name: rapid.SampledFrom([]string{"", "node-1", "no", "#1"}).Draw(t, "on"), Nth: rapid.IntRange(0, 2).Draw(t, "nth"), From: anyDuration(t)}
-	if f.Effect == fault.Latency || f.Effect == fault.LateEffect {
+	if f.Effect.Delays() {
 		f.For = 5
 	}
 	return f

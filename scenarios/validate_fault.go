@@ -18,6 +18,7 @@ var (
 		fault.EmptyList:  {"list"},
 		fault.StaleRead:  {"get", "list"},
 		fault.Throttled:  apiVerbs,
+		fault.ErrorAfter: {"get", "list", "create", "update", "patch", "delete"},
 		fault.LateEffect: {"create", "update", "patch", "delete", "grant", "revoke", "fence"},
 	}
 )
@@ -33,7 +34,7 @@ func (v *validator) fault(path string, f Fault) {
 		v.add(path+".effect", fmt.Sprintf("%s cannot meet %s", f.Effect, f.On.Verb), "", fieldValueHint("", verbs))
 	}
 	v.duration(path+".for", f.For)
-	delays := f.Effect == fault.Latency || f.Effect == fault.LateEffect
+	delays := f.Effect.Delays()
 	switch {
 	case delays && f.For == 0:
 		v.add(path+".for", fmt.Sprintf("%s needs for, the delay", f.Effect), "", "")

@@ -39,7 +39,6 @@ func (in *incarnation) burst(verbs []string) {
 	for _, v := range verbs {
 		in.engine.ops++
 		b.calls = append(b.calls, &lifecycleCall{verb: v, op: in.engine.ops})
-		in.halted = v != "start"
 	}
 	in.bursts = append(in.bursts, b)
 	go func() {
@@ -98,6 +97,7 @@ func (b *burst) observe() {
 		if c.returned && !c.toldEnd {
 			c.toldEnd = true
 			ev.Kind, ev.Code = trace.Return, "OK"
+			b.in.halted = c.verb != "start" || b.in.halted && c.err != nil
 			if c.err != nil {
 				ev.Code, ev.Message = "Error", c.err.Error()
 				b.in.engine.panicked(c.err)

@@ -34,7 +34,7 @@ func (e *engine) heal() {
 			e.backend.StartMachine(n.ID)
 		}
 	}
-	e.runUntil(downtimeMax, func() bool { return e.now != nil && e.now.leads() })
+	e.runUntil(downtimeMax, func() bool { return e.now != nil && e.now.leads() && e.now.burstsOver() })
 	if e.now != nil && e.now.halted {
 		e.operator("start", func() {
 			if e.now != nil {
@@ -189,11 +189,9 @@ func (e *engine) countGoroutines(running bool) {
 	e.loop.Emit(ev)
 }
 
-func (in *incarnation) quiet() bool {
-	for _, b := range in.bursts {
-		if !b.done {
-			return false
-		}
-	}
-	return len(in.inflight) == 0
+func (in *incarnation) quiet() bool { return in.burstsOver() && len(in.inflight) == 0 }
+
+// burstsOver reports whether no lifecycle call is in flight.
+func (in *incarnation) burstsOver() bool {
+	return !slices.ContainsFunc(in.bursts, func(b *burst) bool { return !b.done })
 }

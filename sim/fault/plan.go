@@ -29,16 +29,21 @@ const (
 	Hang        Effect = "hang"        // no answer until the caller's context ends, or its connection is found to be dead after 45 s; takes no effect
 	ReplyLost   Effect = "replyLost"   // takes effect, the caller sees a broken connection
 	Latency     Effect = "latency"     // takes effect, the answer comes after For
+	Deaf        Effect = "deaf"        // takes effect, the answer comes after For, and the caller cannot leave before: the end of its context does not reach the call
 	EmptyList   Effect = "emptyList"   // a list succeeds and has no items
 	StaleRead   Effect = "staleRead"   // a get or list answers with the state of a moment ago
+	ErrorAfter  Effect = "errorAfter"  // takes effect, the caller is told of an internal error all the same
 	CrashBefore Effect = "crashBefore" // the system crashes just before the request takes effect
 	CrashAfter  Effect = "crashAfter"  // the system crashes between the effect and the answer
 )
 
 // Effects lists every effect but None, in the order of this file.
 func Effects() []Effect {
-	return []Effect{Unreachable, Error, Throttled, Conflict, Timeout, LateEffect, Hang, ReplyLost, Latency, EmptyList, StaleRead, CrashBefore, CrashAfter}
+	return []Effect{Unreachable, Error, Throttled, Conflict, Timeout, LateEffect, Hang, ReplyLost, Latency, Deaf, EmptyList, StaleRead, ErrorAfter, CrashBefore, CrashAfter}
 }
+
+// Delays reports whether the effect has a delay.
+func (e Effect) Delays() bool { return e == Latency || e == LateEffect || e == Deaf }
 
 // Resources of sites that are not at the API server: requests to the storage backend, and calls of the system itself.
 const (
@@ -72,7 +77,7 @@ type Predicate struct {
 type Rule struct {
 	On     Predicate
 	Effect Effect
-	// For is the delay of Latency and LateEffect.
+	// For is the delay of Latency, LateEffect and Deaf.
 	For time.Duration
 	// Chance is the probability, in (0, 1), that a selected site gets the effect; 0 means always.
 	Chance float64

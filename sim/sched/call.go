@@ -41,6 +41,7 @@ type call struct {
 	answer chan answer // holds one
 	point  *Point      // what waits: the request, then its reply; nil when neither does. Guarded by the process.
 	gone   bool        // the caller went away. Guarded by the process.
+	deaf   bool        // the end of the caller's context does not reach it. Guarded by the process.
 }
 
 type answer struct {
@@ -66,6 +67,9 @@ func (p *Process) Call(ctx context.Context, r Request) (any, error) {
 	case a := <-c.answer:
 		return a.value, a.err
 	case <-ctx.Done():
+		if a, ok := c.waitDeaf(); ok {
+			return a.value, a.err
+		}
 	case <-p.cut:
 	}
 	c.giveUp()
@@ -74,6 +78,23 @@ func (p *Process) Call(ctx context.Context, r Request) (any, error) {
 		return nil, ErrCut
 	}
 	return nil, ctx.Err()
+}
+
+// waitDeaf waits for the answer of a call that the end of a context does not reach. It is false if the call is none, or if
+// the process ends.
+func (c *call) waitDeaf() (answer, bool) {
+	c.proc.mu.Lock()
+	deaf := c.deaf
+	c.proc.mu.Unlock()
+	if !deaf {
+		return answer{}, false
+	}
+	select {
+	case a := <-c.answer:
+		return a, true
+	case <-c.proc.cut:
+		return answer{}, false
+	}
 }
 
 // latency draws the time of a call, and splits it into the way there and the way back.
@@ -130,7 +151,7 @@ func (c *call) fire(e *trace.Event, d fault.Decision, after time.Duration) {
 		_, err := c.Do(e, d)
 		e.Code = c.Code(err)
 		l.cfg.Crash(c.proc.Num)
-	case fault.ReplyLost:
+	case fault.ReplyLost, fault.ErrorAfter:
 		_, err := c.Do(e, d)
 		e.Code = c.Code(err)
 		c.reply(answer{err: c.Fail(d.Effect)}, d, after)
@@ -142,6 +163,11 @@ func (c *call) fire(e *trace.Event, d fault.Decision, after time.Duration) {
 	case fault.Latency:
 		v, err := c.Do(e, d)
 		e.Code = c.Code(err)
+		c.reply(answer{v, err}, d, after+d.For)
+	case fault.Deaf:
+		v, err := c.Do(e, d)
+		e.Code = c.Code(err)
+		c.stopEars()
 		c.reply(answer{v, err}, d, after+d.For)
 	case fault.None, fault.EmptyList, fault.StaleRead:
 		v, err := c.Do(e, d)
@@ -160,6 +186,12 @@ func (c *call) fill(e *trace.Event) {
 	if c.About != nil {
 		c.About(e)
 	}
+}
+
+func (c *call) stopEars() {
+	c.proc.mu.Lock()
+	c.deaf = true
+	c.proc.mu.Unlock()
 }
 
 func (c *call) offerNothing() {
@@ -222,6 +254,8 @@ func applies(effect fault.Effect, verb, resource string) bool {
 		return verb == "get" || verb == "list"
 	case fault.Throttled:
 		return resource != fault.Backend
+	case fault.ErrorAfter: // what a backend calls internal, it has refused
+		return resource != fault.Backend && verb != "watch"
 	case fault.LateEffect:
 		return verb != "get" && verb != "list" && verb != "watch" && verb != "exists"
 	}

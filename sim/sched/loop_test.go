@@ -133,6 +133,24 @@ func TestReplayFollowsLabelsAndSaysWhereItCannot(t *testing.T) {
 	require.Contains(t, replay.Diverged(), "recorded run ended here")
 }
 
+func TestADeafCallEndsWithItsAnswerAndNotWithItsContext(t *testing.T) {
+	bubble(t, func() {
+		w := newWorld(1, nil)
+		w.decide = func(fault.Site) fault.Decision { return fault.Decision{Effect: fault.Deaf, For: 3 * time.Second} }
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		var err error
+		var took time.Duration
+		go func() {
+			_, err = w.call(ctx, "x")
+			took = w.loop.Now()
+		}()
+		w.run()
+		require.NoError(t, err)
+		require.Equal(t, 3*time.Second, took)
+	})
+}
+
 func TestEffects(t *testing.T) {
 	for _, c := range []struct {
 		effect fault.Effect
@@ -150,6 +168,8 @@ func TestEffects(t *testing.T) {
 		{fault.Latency, 1, nil, 3 * time.Second},
 		{fault.LateEffect, 1, errInjected, 0},
 		{fault.Hang, 0, context.DeadlineExceeded, 10 * time.Second},
+		{fault.Deaf, 1, nil, 3 * time.Second},
+		{fault.ErrorAfter, 1, errInjected, 0},
 		{fault.CrashBefore, 0, sched.ErrCut, 0},
 		{fault.CrashAfter, 1, sched.ErrCut, 0},
 		{fault.EmptyList, 1, nil, 0}, // an update is no list: the effect does not apply

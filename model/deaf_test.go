@@ -1,0 +1,112 @@
+package model_test
+
+import (
+	"time"
+
+	"github.com/holdfast-sim/holdfast/sim/trace"
+)
+
+// deafCases are narrow cases about calls that the end of a context does not reach.
+var deafCases = []narrowCase{
+	{"an operation has the volume over a rebuild", "S13", func(s *script, wrong bool) {
+		s.wish("vm", "n1")
+		actor := s.begins("publish", "vm", "n1")
+		s.read(actor, "n1")
+		h := s.reserveIn("vm", "n1")
+		reply := s.deaf(actor, trace.Event{Verb: "patch", Resource: "persistentvolumes", Name: "pv-vm", Volume: "vm"})
+		s.recorded("vm")
+		s.wait(time.Second)
+		s.depose()
+		s.lead()
+		s.pass(func() {})
+		reply()
+		if !wrong {
+			s.believe("vm", h, "uncertain")
+			s.count("tracked_attachments", 1)
+		}
+		s.ends("publish", "vm", "n1", "Unavailable")
+		actor = s.begins("publish", "vm", "n1")
+		s.read(actor, "n1")
+		s.grant(actor, "vm", "n1", h.Epoch)
+		s.note("VolumeAttached", "volume vm attached to n1")
+		s.believe("vm", h, "held")
+		s.count("attach_total", 1)
+		s.ends("publish", "vm", "n1", "OK")
+		s.attached("vm", "n1")
+	}},
+	{"the loop asks again about a node", "L2", func(s *script, wrong bool) {
+		s.publish("vm", "n1")
+		get := trace.Event{Verb: "get", Resource: "nodes", Name: "n1", Node: "n1", UID: "u-n1"}
+		s.pass(func() {
+			first := s.deaf("run", get)
+			if !wrong {
+				first()
+			}
+			s.deaf("run", get)()
+			if wrong {
+				first()
+			}
+		})
+	}},
+	{"an answer comes to Run before it returns", "L1", func(s *script, wrong bool) {
+		reply := s.deaf("run", trace.Event{Verb: "list", Resource: "persistentvolumes"})
+		s.point(trace.Event{Kind: trace.Process, Proc: 1, Verb: "depose"})
+		if !wrong {
+			reply()
+		}
+		s.point(trace.Event{Kind: trace.Process, Proc: 1, Verb: "stopped"})
+		if wrong {
+			reply()
+		}
+		s.lead()
+	}},
+	{"a deposed leader learns that its grant has succeeded", "S18", func(s *script, wrong bool) {
+		s.wish("vm", "n1")
+		actor, op := s.begins("publish", "vm", "n1"), s.op
+		s.read(actor, "n1")
+		h := s.reserve(actor, "vm", "n1")
+		s.point(trace.Event{Kind: trace.Process, Proc: 1, Verb: "depose"})
+		s.proc = 2
+		clear(s.counts)
+		s.point(trace.Event{Kind: trace.Process, Proc: 2, Verb: "start"})
+		s.lead()
+		s.believe("vm", h, "uncertain")
+		s.count("tracked_attachments", 1)
+		s.pass(func() {})
+		s.deleteNode("n1")
+		s.wish("vm", "n2")
+		s.uids["n1"] = ""
+		actor = s.begins("publish", "vm", "n2")
+		s.read(actor, "n2")
+		s.read(actor, "n1")
+		s.remove(actor, "vm", "n1", func(held, bool) {
+			s.note("StaleAttachmentCleared", "volume vm taken from n1")
+			s.count("evicted_total", 1)
+		})
+		s.ends("publish", "vm", "n2", "Unavailable")
+		s.publish("vm", "n2")
+		code := "Unavailable"
+		if wrong {
+			code = "OK"
+		}
+		s.point(trace.Event{Kind: trace.Return, Op: op, Proc: 1, Actor: "op-1", Verb: "publish", Volume: "vm", Node: "n1", Code: code, Late: true})
+		s.point(trace.Event{Kind: trace.Process, Proc: 1, Verb: "crash"})
+	}},
+}
+
+// deaf is a request that takes effect now; the answer comes with reply.
+func (s *script) deaf(actor string, e trace.Event) (reply func()) {
+	s.id++
+	e.ID, e.Proc, e.Actor, e.Kind, e.Code, e.Fault = s.id, s.proc, actor, trace.Call, "OK", "deaf"
+	s.point(e)
+	return func() {
+		e.Kind = trace.Reply
+		s.wait(time.Millisecond).point(e)
+	}
+}
+
+// depose ends leadership, and Run returns.
+func (s *script) depose() {
+	s.point(trace.Event{Kind: trace.Process, Proc: s.proc, Verb: "depose"})
+	s.point(trace.Event{Kind: trace.Process, Proc: s.proc, Verb: "stopped"})
+}
