@@ -5,6 +5,7 @@ package stock
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -91,8 +92,17 @@ func (s *System) Run(ctx context.Context) error {
 	s.mu.Lock()
 	s.lead, s.held = ctx, false
 	s.mu.Unlock()
-	defer s.reconciler.Stop()
+	defer s.rest()
 	return s.controller.Run(ctx)
+}
+
+// rest stops the Reconciler when leadership has ended. Who starts it holds the lock: either he is told that it is too late,
+// or what he started is stopped here.
+func (s *System) rest() {
+	s.mu.Lock()
+	r := s.reconciler
+	s.mu.Unlock()
+	r.Stop()
 }
 
 // ready starts the Reconciler, unless somebody started or stopped it since leadership began.
@@ -104,10 +114,13 @@ func (s *System) ready() {
 	}
 }
 
-// Start implements sim.Lifecycle.
+// Start implements sim.Lifecycle. When leadership has ended it is refused: who does not lead any more clears nothing.
 func (s *System) Start(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.lead != nil && s.lead.Err() != nil {
+		return errors.New("start reconciler: this process does not lead any more")
+	}
 	s.held = false
 	return s.reconciler.Start(ctx)
 }
