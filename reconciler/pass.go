@@ -14,13 +14,15 @@ import (
 	"github.com/holdfast-sim/holdfast/attachment/deadline"
 )
 
-// How long a pass waits for the cache of a run that has just begun, and for each list of the cache; and the first and the
-// longest wait before a pass that met a doubt is tried again.
+// RetryMax is the longest wait before a pass that met a doubt is tried again.
+const RetryMax = 8 * time.Second
+
+// How long a pass waits for the cache of a run that has just begun, and for each list of the cache; and the first wait before a
+// pass that met a doubt is tried again.
 const (
 	syncTimeout = 10 * time.Second
 	listTimeout = 20 * time.Second
 	retryFirst  = 500 * time.Millisecond
-	retryMax    = 8 * time.Second
 )
 
 // pass is one look at everything. It decides from state alone; what woke it does not matter.
@@ -232,7 +234,7 @@ func (p *pass) next(begun time.Duration, retries int) time.Duration {
 		at = min(at, now+d-p.cfg.Manager.Elapsed())
 	}
 	if p.retry {
-		at = min(at, now+min(retryFirst<<min(retries-1, 16), retryMax))
+		at = min(at, now+min(retryFirst<<min(retries-1, 16), RetryMax))
 	}
 	return at
 }

@@ -57,5 +57,6 @@ func Choices(src choice.Source) Option {
 	return optionFunc(func(o *options) { o.strategy, o.choices = "drawn", src })
 }
 
-// Strategies lists the names that Strategy takes.
-func Strategies() []string { return []string{"random", "replay"} }
+// Strategies lists the names that Strategy takes: random picks one point at a time, each with the same probability; pairs picks
+// two for each step (see crowd.go); replay follows a trace.
+func Strategies() []string { return []string{"random", pairs, "replay"} }

@@ -87,6 +87,10 @@ type Lifecycle interface {
 // Nudger is the optional power to ask for a reconcile pass now.
 type Nudger interface{ Trigger() }
 
+// Retrier is the optional power to say how soon the reconciler tries again what a pass left on doubt, at the latest. It is asked
+// once, before the system has done anything.
+type Retrier interface{ RetryMax() time.Duration }
+
 // Rebuilder is the optional power to rebuild the memory from the API server.
 type Rebuilder interface {
 	Rebuild(ctx context.Context) error

@@ -35,7 +35,7 @@ func (e *engine) setup() {
 	e.plan = fault.NewPlan(e.src, rules(e.scn.Spec.Faults)...)
 	spec := e.scn.Spec
 	e.loop = sched.NewLoop(sched.Config{
-		Strategy: e.strategy(), Source: e.src, Decide: e.decide, Sink: e.sink, Settled: e.settled,
+		Strategy: e.strategy(), Together: e.together(), Beside: e.beside(), Source: e.src, Decide: e.decide, Sink: e.sink, Settled: e.settled,
 		Crash:      func(int) { e.crashNow(e.downtime()) },
 		LatencyMin: time.Duration(spec.Latency.Min), LatencyMax: time.Duration(spec.Latency.Max),
 	})
@@ -52,6 +52,9 @@ func (e *engine) setup() {
 	e.offers = offersOf(first.sys, spec.Backend.Fence)
 	if e.tellsStamps(first.sys) {
 		e.offers = append(e.offers, "stamps")
+	}
+	if r, ok := first.sys.(Retrier); ok {
+		e.retry = r.RetryMax()
 	}
 	h := e.header()
 	e.mu.Lock()
@@ -183,7 +186,7 @@ func offersOf(sys System, fence bool) []string {
 	offers := []string{"backend", "metrics", "recorder", "record"}
 	for name, has := range map[string]bool{
 		"believer": is[Believer](sys), "stats": is[Stats](sys), "lifecycle": is[Lifecycle](sys), "nudger": is[Nudger](sys),
-		"rebuilder": is[Rebuilder](sys), "direct": is[Direct](sys), "fence": fence,
+		"rebuilder": is[Rebuilder](sys), "direct": is[Direct](sys), "retrier": is[Retrier](sys), "fence": fence,
 	} {
 		if has {
 			offers = append(offers, name)

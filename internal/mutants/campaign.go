@@ -168,7 +168,7 @@ func (c Campaign) raceControl(ctx context.Context, dir string, runs int, row *Ro
 // toTheKill runs a program on chaos, and then on the library, until something is found.
 func (c Campaign) toTheKill(ctx context.Context, program string, seeds int, row *Row) {
 	for _, stage := range []func() (trial, error){
-		func() (trial, error) { return c.seeds(ctx, program, seeds) },
+		func() (trial, error) { return c.seeds(ctx, program, seeds, row.Race) },
 		func() (trial, error) { return c.library(ctx, program) },
 	} {
 		t, err := stage()

@@ -30,9 +30,14 @@ type trial struct {
 	found *report.Entry // the first finding
 }
 
-// seeds runs a program on chaos of seeds 1 to n, one after the other, to the first finding.
-func (c Campaign) seeds(ctx context.Context, program string, n int) (trial, error) {
-	return c.try(ctx, program, "--seeds", "1-"+strconv.Itoa(n))
+// seeds runs a program on chaos of seeds 1 to n, one after the other, to the first finding. Where the race detector is built in,
+// two things happen in each step.
+func (c Campaign) seeds(ctx context.Context, program string, n int, race bool) (trial, error) {
+	args := []string{"--seeds", "1-" + strconv.Itoa(n)}
+	if race {
+		args = append(args, "--strategy", "pairs")
+	}
+	return c.try(ctx, program, args...)
 }
 
 // library runs a program on the scenarios of the library.

@@ -31,6 +31,7 @@ var (
 	_ sim.System    = (*System)(nil)
 	_ sim.Lifecycle = (*System)(nil)
 	_ sim.Nudger    = (*System)(nil)
+	_ sim.Retrier   = (*System)(nil)
 	_ sim.Rebuilder = (*System)(nil)
 	_ sim.Believer  = (*System)(nil)
 	_ sim.Stats     = (*System)(nil)
@@ -135,6 +136,9 @@ func (s *System) Stop() {
 
 // Trigger implements sim.Nudger.
 func (s *System) Trigger() { s.reconciler.Trigger() }
+
+// RetryMax implements sim.Retrier.
+func (s *System) RetryMax() time.Duration { return reconciler.RetryMax }
 
 // Rebuild implements sim.Rebuilder.
 func (s *System) Rebuild(ctx context.Context) error { return s.manager.Rebuild(ctx) }

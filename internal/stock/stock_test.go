@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-sim/holdfast/internal/stock"
+	"github.com/holdfast-sim/holdfast/model"
 	"github.com/holdfast-sim/holdfast/scenarios"
 	"github.com/holdfast-sim/holdfast/scenarios/incident"
 	"github.com/holdfast-sim/holdfast/sim"
@@ -121,4 +122,26 @@ func TestAnUnknownMethodIsAnError(t *testing.T) {
 		}
 	}
 	require.Equal(t, "the Manager has no method NoSuchMethod", said)
+}
+
+func TestPairsAreJudgedForSoundnessAlone(t *testing.T) {
+	for seed := range uint64(5) {
+		r := sim.Run(t, stock.Builder, scenarios.Chaos(choice.Seeded(seed)), sim.Seed(seed), sim.Strategy("pairs"), sim.KeepEvents())
+		require.Equal(t, sim.Held, r.Outcome, r.Message)
+		for _, i := range r.Verdict.Results {
+			require.Equal(t, i.Invariant == "S20", i.Outcome != model.NotJudged, i.String())
+		}
+		points := make(map[int]int)
+		for _, e := range r.Events {
+			if e.Label != "" {
+				points[e.Step]++
+			}
+		}
+		two := 0
+		for _, n := range points {
+			require.LessOrEqual(t, n, 2)
+			two += n / 2
+		}
+		require.Greater(t, two, len(points)/10, "many steps have two points")
+	}
 }

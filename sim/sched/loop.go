@@ -18,6 +18,11 @@ import (
 // Config is what a Loop needs.
 type Config struct {
 	Strategy Strategy
+	// Together is how many points happen in one step, of different actors; 0 means one. What those actors then do has no order,
+	// so that the race detector sees what a step by step run orders; for the same reason such a run is not repeatable.
+	Together int
+	// Beside is called in each step when its points have fired and what they woke has not run yet; nil does nothing.
+	Beside func()
 	// Source answers the decisions that belong to single requests: their latency, and what becomes of those that were given up.
 	Source choice.Source
 	// Decide is the fault plan; nil means no faults.
@@ -179,17 +184,55 @@ func (l *Loop) Step() bool {
 	if len(points) == 0 {
 		return false
 	}
-	p := points[l.cfg.Strategy.Pick(points)]
-	l.take(p)
 	l.step++
-	l.last = p
-	l.fire(p)
+	l.pick(points)
+	for n := 1; n < l.cfg.Together; n++ {
+		if points := l.others(); len(points) > 0 {
+			l.pick(points)
+		}
+	}
+	if l.cfg.Beside != nil {
+		l.cfg.Beside()
+	}
 	l.Settle()
 	l.flush()
 	if l.cfg.Settled != nil {
 		l.cfg.Settled()
 	}
 	return true
+}
+
+// pick lets one of the points happen.
+func (l *Loop) pick(points []*Point) {
+	p := points[l.cfg.Strategy.Pick(points)]
+	l.take(p)
+	l.last = p
+	l.fire(p)
+}
+
+// others returns what may happen besides, of other actors than the last; if there is nothing, the request, answer or delivery
+// that is due next, as if it had been a little faster.
+func (l *Loop) others() []*Point {
+	mine := func(p *Point) bool { return p.Proc == l.last.Proc && p.Actor == l.last.Actor }
+	if all := slices.DeleteFunc(l.candidates(), mine); len(all) > 0 {
+		return all
+	}
+	next := -1
+	for i, p := range l.future {
+		if fast := p.Kind == trace.Call || p.Kind == trace.Reply || p.Kind == trace.Deliver; fast && !mine(p) && !l.withdrawn(p) && (next < 0 || l.future.Less(i, next)) {
+			next = i
+		}
+	}
+	if next < 0 || l.future[next].Held != nil && l.future[next].Held() {
+		return nil
+	}
+	return []*Point{heap.Remove(&l.future, next).(*Point)}
+}
+
+func (l *Loop) withdrawn(p *Point) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return p.gone
 }
 
 func (l *Loop) fire(p *Point) {

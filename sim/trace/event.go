@@ -157,10 +157,13 @@ type Setup struct {
 	Persist bool `json:"persist"`
 	// CallLatencyMax is the plan's largest call latency, from which liveness bounds follow.
 	CallLatencyMax time.Duration `json:"callLatencyMax"`
+	// Retry is how long the system waits at most before it tries again what a pass left on doubt; 0 if it does not say.
+	Retry time.Duration `json:"retry,omitempty"`
 	// GuardMin and GuardShare are the mass-clear guard: k of n clears need a quorum list if k >= GuardMin and k > n*GuardShare.
 	GuardMin   int     `json:"guardMin"`
 	GuardShare float64 `json:"guardShare"`
-	// Offers names the optional powers of the system under test: believer, stamps, metrics, recorder, stats, lifecycle, nudger, record, direct, rebuilder.
+	// Offers names the optional powers of the system under test: believer, stamps, metrics, recorder, stats, lifecycle, nudger,
+	// record, direct, rebuilder, retrier.
 	// An invariant that needs one that is missing is not judged.
 	Offers []string `json:"offers"`
 	// Rules are the user's own invariants.
