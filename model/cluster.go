@@ -140,6 +140,8 @@ func (s *state) takeChange(e *trace.Event) {
 		s.changeClaim(e)
 	case "volumeattachments":
 		s.changeWish(e)
+	case "persistentvolumeclaims":
+		s.claimUIDs[e.Name] = e.UID
 	}
 }
 

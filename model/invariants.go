@@ -69,9 +69,9 @@ func holderInvariants() []Invariant {
 		},
 		{
 			Name: "S7", Title: "fail open", Source: section5, Needs: []string{"believer", "metrics"},
-			Text:  "On error, timeout, unsynced or too old a cache, a pass changes nothing for that volume; the mass-clear guard holds.",
+			Text:  "On error, timeout, unsynced or too old a cache, a pass changes nothing for that volume, and tries again; the mass-clear guard holds.",
 			Why:   "An outage of the API server must not read as the death of every node.",
-			build: newFailOpen,
+			kinds: []trace.Kind{trace.Process, trace.Op, trace.Counter, trace.Reply}, build: newFailOpen,
 		},
 		{
 			Name: "S8", Title: "fail closed", Source: section5,
@@ -201,7 +201,7 @@ func loopInvariants() []Invariant {
 			Name: "L4", Title: "stale cleared", Source: section5, Needs: []string{"believer"},
 			Text:  "Every stale entry, secondary and name-reused nodes included, is cleared by first-missing + G + I + T + A; with a node event by G + T + A.",
 			Why:   "What is never cleared blocks its volume for ever.",
-			kinds: []trace.Kind{trace.Change, trace.Deliver, trace.Process}, build: newStaleCleared,
+			kinds: []trace.Kind{trace.Change, trace.Deliver, trace.Process, trace.Reply}, build: newStaleCleared,
 		},
 		{
 			Name: "L5", Title: "migration timeout", Source: section5, Needs: []string{"believer", "metrics"},

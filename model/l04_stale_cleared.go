@@ -16,7 +16,8 @@ import (
 type staleCleared struct {
 	ruling
 	watched []*staleEntry
-	next    time.Duration // the earliest time at which an entry can be late
+	filled  map[*proc]moment // when the list was answered that an incarnation's cache holds; none while that is not the truth
+	next    time.Duration    // the earliest time at which an entry can be late
 }
 
 // staleEntry is an instance of a node that is missing.
@@ -27,7 +28,7 @@ type staleEntry struct {
 	missing moment // when the node went, or the instance appeared if that was later
 	event   moment // when the incarnation's cache was told
 	told    bool
-	gone    bool   // by an event that says so: a list, or the next node's appearance, wakes nobody
+	gone    bool   // by an event that says so, or by a list that a cache compares with what it held; nothing else wakes anybody
 	begun   clockA // A when it was seen
 }
 
@@ -38,7 +39,7 @@ type clockA struct {
 }
 
 func newStaleCleared(s *state) rule {
-	r := &staleCleared{}
+	r := &staleCleared{filled: make(map[*proc]moment)}
 	r.judge(s, "memory", "believer")
 	return r
 }
@@ -66,8 +67,35 @@ func (r *staleCleared) step(s *state, e *trace.Event) {
 				x.gone = true
 			}
 		}
+	case e.Kind == trace.Reply:
+		r.listed(s, e)
 	case e.Kind == trace.Process && e.Verb == "crash":
 		r.drop(func(x *staleEntry) bool { return x.proc.cut })
+	}
+}
+
+// listed looks at a list that fills a cache anew: of a node that the cache held, and that is gone or another's, it makes an event.
+func (r *staleCleared) listed(s *state, e *trace.Event) {
+	p := s.procs[e.Proc]
+	if p == nil || e.Verb != "list" || e.Resource != "nodes" || e.Actor != "informer" || e.Code != "OK" {
+		return
+	}
+	held, asked := r.filled[p], p.listing("nodes").cache.asked
+	if torn(e) {
+		delete(r.filled, p)
+		return
+	}
+	r.filled[p] = asked
+	for _, x := range r.watched {
+		l := s.life(x.inst.node, x.inst.uid)
+		if x.proc != p || x.told || l == nil || x.inst.uid == "" || held.step <= max(p.loop.since.step, p.led.step, l.born.step) || asked.step < x.missing.step {
+			continue
+		}
+		if !l.dead || l.died.step > asked.step || l.died.step < held.step {
+			continue
+		}
+		x.told, x.gone, x.event = true, true, s.now
+		r.next = 0
 	}
 }
 

@@ -478,7 +478,7 @@ var narrowCases = []narrowCase{
 }
 
 func TestNarrowCases(t *testing.T) {
-	for _, c := range slices.Concat(narrowCases, leaderCases, deafCases) {
+	for _, c := range slices.Concat(narrowCases, leaderCases, deafCases, againCases) {
 		t.Run(c.invariant+" "+c.name, func(t *testing.T) {
 			judged := func(wrong bool) model.Verdict {
 				s := begin()

@@ -1,11 +1,14 @@
 package model
 
+import "github.com/holdfast-sim/holdfast/sim/trace"
+
 // failOpen is S7 of SPEC.md section 5: on doubt the Reconciler changes nothing. An error, a timeout, a cache that never
 // synced, and an empty list are no proof that a node is gone. The mass-clear guard is the second line: a pass that clears
 // k of n attachments, with k at or above a minimum and above a share of n, must have seen a list of nodes that is not empty.
 type failOpen struct {
 	ruling
 	cleared map[passKey]map[*volume]bool
+	again   map[*proc]*again
 }
 
 // passKey names a pass of an incarnation.
@@ -15,11 +18,14 @@ type passKey struct {
 }
 
 func newFailOpen(s *state) rule {
-	r := &failOpen{cleared: make(map[passKey]map[*volume]bool)}
+	r := &failOpen{cleared: make(map[passKey]map[*volume]bool), again: make(map[*proc]*again)}
 	r.judge(s, "reads", "believer")
 	r.judge(s, "guard", "believer", "metrics")
+	r.judge(s, "again", "retrier", "metrics")
 	return r
 }
+
+func (r *failOpen) step(s *state, e *trace.Event) { r.retried(s, e) }
 
 func (r *failOpen) settle(s *state) {
 	for _, x := range s.removals {

@@ -24,8 +24,8 @@ type observable struct {
 
 // note is a Kubernetes event that the system recorded.
 type note struct {
-	proc                          *proc
-	reason, kind, object, message string
+	proc                               *proc
+	reason, kind, object, uid, message string
 }
 
 // book is what an incarnation should have counted.
@@ -90,7 +90,7 @@ func (r *observable) step(s *state, e *trace.Event) {
 		b := r.book(s.proc(e.Proc))
 		b.events[e.Verb]++
 		b.dirty = true
-		r.notes = append(r.notes, note{s.proc(e.Proc), e.Verb, e.Resource, e.Name, e.Message})
+		r.notes = append(r.notes, note{s.proc(e.Proc), e.Verb, e.Resource, e.Name, e.UID, e.Message})
 	case trace.Return:
 		if o := s.ops[e.Op]; o != nil && o.code != "OK" && acquires(o.verb) {
 			r.refused(o)

@@ -13,8 +13,11 @@ func (r *observable) subject(s *state, n note) {
 	if v.claim == "" {
 		kind, name = "PersistentVolume", v.pv.name
 	}
-	if n.kind != kind || n.object != name {
+	switch uid := s.claimUIDs[n.object]; {
+	case n.kind != kind || n.object != name:
 		r.violate(s, "events", nil, "the event %s of %s is recorded on %s %s; it belongs on %s %s", n.reason, v.handle, n.kind, n.object, kind, name)
+	case v.claim != "" && uid != "" && n.uid != uid: // kubectl describe looks for the uid
+		r.violate(s, "events", nil, "the event %s of %s is recorded on claim %s with uid %q; it is %q", n.reason, v.handle, n.object, n.uid, uid)
 	}
 }
 

@@ -49,16 +49,17 @@ type state struct {
 	moves    []move    // of migrations, in the present step
 	removals []removal // among them, with their causes; set when the step is settled
 
-	skew    time.Duration   // the wall clock's steps so far
-	skews   []time.Duration // what it was before each step
-	wallMax int64           // the largest wall clock so far
-	stepped bool            // the wall clock has been stepped
-	jumped  moment          // when it was last
-	outages int             // lasting faults that are on
-	down    map[string]bool // machines that are switched off, by node
-	records int             // changes of records
-	claims  bool            // the set-up tells what is bound to which claim
-	counts  counts
+	skew      time.Duration     // the wall clock's steps so far
+	skews     []time.Duration   // what it was before each step
+	wallMax   int64             // the largest wall clock so far
+	stepped   bool              // the wall clock has been stepped
+	jumped    moment            // when it was last
+	outages   int               // lasting faults that are on
+	down      map[string]bool   // machines that are switched off, by node
+	records   int               // changes of records
+	claimUIDs map[string]string // of PersistentVolumeClaims, by name
+	claims    bool              // the set-up tells what is bound to which claim
+	counts    counts
 }
 
 func newState(h trace.Header) *state {
@@ -66,6 +67,7 @@ func newState(h trace.Header) *state {
 		setup: h.Setup, began: make(map[string]moment), nodes: make(map[string]*node), volumes: make(map[string]*volume),
 		wishes: make(map[string]*wish), procs: make(map[int]*proc), ops: make(map[int]*operation), calls: make(map[int]*call),
 		wallMax: h.Setup.Start, down: make(map[string]bool), counts: newCounts(),
+		claimUIDs: make(map[string]string),
 	}
 	if h.Setup.NodeDead {
 		s.counts.assumed = 1

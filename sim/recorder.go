@@ -27,7 +27,7 @@ func (r recorder) Event(object runtime.Object, eventtype, reason, message string
 		return
 	}
 	e := trace.Event{Kind: trace.Recorded, Proc: r.proc.Num, Verb: reason, Message: message, State: eventtype}
-	e.Resource, e.Name = describe(object)
+	e.Resource, e.Name, e.UID = describe(object)
 	r.loop.Note(e)
 }
 
@@ -41,12 +41,12 @@ func (r recorder) AnnotatedEventf(object runtime.Object, _ map[string]string, ev
 	r.Eventf(object, eventtype, reason, format, args...)
 }
 
-func describe(object runtime.Object) (kind, name string) {
+func describe(object runtime.Object) (kind, name, uid string) {
 	if ref, ok := object.(*corev1.ObjectReference); ok {
-		return ref.Kind, ref.Name
+		return ref.Kind, ref.Name, string(ref.UID)
 	}
 	if m, err := meta.Accessor(object); err == nil {
-		name = m.GetName()
+		name, uid = m.GetName(), string(m.GetUID())
 	}
-	return fmt.Sprintf("%T", object), name
+	return fmt.Sprintf("%T", object), name, uid
 }

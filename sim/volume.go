@@ -35,8 +35,10 @@ func (e *engine) createPV(v scenarios.Volume) {
 	}
 	pv := volumeObject(driver, v)
 	pv.Finalizers = []string{pvProtection}
-	if claim := claimOf(v); claim != "" {
-		pv.Spec.ClaimRef = &corev1.ObjectReference{Kind: "PersistentVolumeClaim", APIVersion: "v1", Namespace: "default", Name: claim}
+	if claim, err := cluster.Get[*corev1.PersistentVolumeClaim](e.server, "default/"+claimOf(v)); err == nil {
+		pv.Spec.ClaimRef = &corev1.ObjectReference{
+			Kind: "PersistentVolumeClaim", APIVersion: "v1", Namespace: claim.Namespace, Name: claim.Name, UID: claim.UID,
+		}
 	}
 	create(e.server, pv)
 }

@@ -293,7 +293,7 @@ func TestSamenessOfNothingIsNotTheSame(t *testing.T) {
 
 // The README shows a real run, and a generator that changes would make it a fairy tale.
 func TestTheReadmesFailureIsReal(t *testing.T) {
-	const seed = 0x19
+	const seed = 0x41
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
 	var recorded, text bytes.Buffer

@@ -1,0 +1,98 @@
+package model_test
+
+import (
+	"time"
+
+	"github.com/holdfast-sim/holdfast/sim/trace"
+)
+
+// againCases are narrow cases about what a pass leaves on doubt, and about what wakes the loop.
+var againCases = []narrowCase{
+	{"a pass that kept something is followed by another", "S7", func(s *script, wrong bool) {
+		retrier(s)
+		s.publish("vm", "n1")
+		s.pass(func() {
+			s.call("run", trace.Event{Verb: "get", Resource: "nodes", Name: "n1", Node: "n1", Code: "InternalError", Fault: "error"})
+			s.count("fail_open_total", 1)
+		})
+		s.soon(wrong)
+	}},
+	{"a clear that failed is followed by another pass", "S7", func(s *script, wrong bool) {
+		retrier(s)
+		s.publish("vm", "n1")
+		s.deleteNode("n1")
+		s.uids["n1"] = ""
+		s.pass(func() { s.read("run", "n1"); s.count("grace_deferred_total", 1) })
+		s.wait(graceful)
+		s.pass(func() {
+			s.read("run", "n1")
+			s.call("run", trace.Event{Verb: "patch", Resource: "persistentvolumes", Name: "pv-vm", Volume: "vm", Code: "InternalError", Fault: "error"})
+		})
+		s.wait(time.Second)
+		if wrong {
+			s.wait(10 * time.Second)
+		}
+		s.pass(func() { s.read("run", "n1"); s.clearNow("vm", "n1") })
+	}},
+	{"a conflict that turns out not to matter needs no other pass", "S7", func(s *script, wrong bool) {
+		retrier(s)
+		s.publish("vm", "n1")
+		s.pass(func() {
+			s.call("run", trace.Event{Verb: "patch", Resource: "persistentvolumes", Name: "pv-vm", Volume: "vm", Code: "Conflict"})
+			if !wrong {
+				s.call("run", trace.Event{Verb: "get", Resource: "persistentvolumes", Name: "pv-vm", Volume: "vm", Code: "OK"})
+			}
+		})
+		s.soon(true)
+	}},
+	{"a list shows the loss of a node that the cache had lost before", "L4", func(s *script, wrong bool) {
+		list := trace.Event{Verb: "list", Resource: "nodes", Code: "OK", Count: 2}
+		s.call("informer", list)
+		s.wait(time.Second)
+		s.wish("vm", "n1")
+		actor := s.begins("publish", "vm", "n1")
+		s.read(actor, "n1")
+		s.deleteNode("n1")
+		if wrong {
+			s.events = s.events[:len(s.events)-1] // the cache is not told
+		}
+		s.reserve(actor, "vm", "n1")
+		s.ends("publish", "vm", "n1", "Unavailable")
+		s.uids["n1"] = ""
+		s.wait(time.Second)
+		s.call("informer", list)
+		s.wait(20 * time.Second)
+		s.pass(func() { s.read("run", "n1"); s.count("grace_deferred_total", 1) })
+		s.wait(graceful)
+		s.pass(func() { s.read("run", "n1"); s.clearNow("vm", "n1") })
+	}},
+	{"an event is recorded on the very claim", "S17", func(s *script, wrong bool) {
+		uid := "u-claim"
+		if wrong {
+			uid = ""
+		}
+		s.see(trace.Event{Kind: trace.Change, Verb: "created", Resource: "persistentvolumeclaims", Name: "claim-vm", UID: "u-claim"})
+		s.publish("vm", "n1")
+		s.unpublish("vm", "n1")
+		for i := range s.events {
+			if e := &s.events[i]; e.Kind == trace.Recorded {
+				e.UID = uid
+			}
+		}
+	}},
+}
+
+// retrier makes the system one that says how soon it tries again.
+func retrier(s *script) {
+	s.header.Setup.Retry = 8 * time.Second
+	s.header.Setup.Offers = append(s.header.Setup.Offers, "retrier")
+}
+
+// soon is the pass that tries again, or the interval's.
+func (s *script) soon(late bool) {
+	s.wait(time.Second)
+	if late {
+		s.wait(interval - 2*time.Second)
+	}
+	s.pass(func() {})
+}
