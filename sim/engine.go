@@ -169,8 +169,22 @@ func (e *engine) decide(s fault.Site) fault.Decision {
 	return e.plan.Decide(s)
 }
 
+// What PCT is asked for: bugs of three ordering constraints, in runs of up to so many steps. A run of chaos has 450 on average.
+const (
+	pctDepth   = 3
+	pctHorizon = 1000
+)
+
 func (e *engine) strategy() sched.Strategy {
-	if e.opt.strategy != "replay" { // pairs pick at random too
+	switch e.opt.strategy {
+	case "replay":
+	case "pct":
+		return sched.NewPCT(e.src, pctDepth, pctHorizon)
+	case "pos":
+		return sched.POS(e.src)
+	case "round-robin":
+		return sched.RoundRobin()
+	default: // pairs pick at random too
 		return sched.Random(e.src)
 	}
 	var labels []string

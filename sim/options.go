@@ -57,6 +57,8 @@ func Choices(src choice.Source) Option {
 	return optionFunc(func(o *options) { o.strategy, o.choices = "drawn", src })
 }
 
-// Strategies lists the names that Strategy takes: random picks one point at a time, each with the same probability; pairs picks
-// two for each step (see crowd.go); replay follows a trace.
-func Strategies() []string { return []string{"random", pairs, "replay"} }
+// Strategies lists the names that Strategy takes: random picks one point at a time, each with the same probability; pct lets one
+// actor go on until it waits, with a few changes at random (sched.PCT); pos shares the chance among orders that differ in what
+// races (sched.POS); round-robin lets the actors take turns; pairs picks two points for each step (see crowd.go); replay follows a
+// trace.
+func Strategies() []string { return []string{"random", "pct", "pos", "round-robin", pairs, "replay"} }
