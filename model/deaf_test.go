@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"slices"
 	"time"
 
 	"github.com/holdfast-sim/holdfast/sim/trace"
@@ -59,6 +60,17 @@ var deafCases = []narrowCase{
 			reply()
 		}
 		s.lead()
+	}},
+	{"a second leadership rebuilds before it publishes", "S8", func(s *script, wrong bool) {
+		s.depose()
+		s.lead()
+		if wrong {
+			s.events = slices.DeleteFunc(s.events, func(e trace.Event) bool {
+				return e.Step > s.step-4 && (e.Kind == trace.Call || e.Kind == trace.Reply) && e.Verb == "list"
+			})
+		}
+		s.pass(func() {})
+		s.publish("vm", "n1")
 	}},
 	{"a deposed leader learns that its grant has succeeded", "S18", func(s *script, wrong bool) {
 		s.wish("vm", "n1")

@@ -10,6 +10,7 @@ import (
 type listing struct {
 	tried bool // by an actor other than an informer
 	good  bool // one of those succeeded since the last lead
+	ever  bool // one was made in an earlier leadership: this is how the system rebuilds
 	asked moment
 	told  moment
 	empty bool          // the last good one by anybody was empty, or was made empty by a fault

@@ -109,6 +109,7 @@ func (s *state) takeProcess(e *trace.Event) {
 		p.leads++
 		p.loop.lead(s)
 		for _, l := range p.lists {
+			l.ever = l.ever || l.tried
 			l.tried, l.good = false, false
 		}
 		for _, o := range s.ops {

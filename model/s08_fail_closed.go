@@ -88,7 +88,8 @@ func (r *failClosed) outside(s *state, o *operation) {
 // rebuild judges an OK against what the incarnation has read since it leads.
 func (r *failClosed) rebuild(s *state, o *operation) {
 	for _, resource := range []string{"volumeattachments", "persistentvolumes"} {
-		if l := o.proc.lists[resource]; l != nil && l.tried && !l.good {
+		l := o.proc.lists[resource]
+		if l != nil && (l.tried || l.ever && o.begun.step > o.proc.led.step) && !l.good {
 			r.violate(s, "rebuild", []int{o.proc.led.step, o.begun.step}, "%s of %s on %s was told OK although no list of %s has succeeded since the process leads", o.verb, o.volume.handle, o.node, resource)
 			return
 		}
