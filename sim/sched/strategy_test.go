@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,22 +45,22 @@ func TestEveryStrategyRepeatsItself(t *testing.T) {
 func readAndWriteBack(t *testing.T, s sched.Strategy, actors, rounds int) (lost bool) {
 	bubble(t, func() {
 		w := newWorld(1, s)
-		number := 0
+		var number atomic.Int64
 		var wg sync.WaitGroup
 		for i := range actors {
 			ctx := sched.WithActor(context.Background(), fmt.Sprintf("actor-%d", i))
 			wg.Go(func() {
 				for range rounds {
 					_, _ = w.call(ctx, "read")
-					was := number
+					was := number.Load()
 					_, _ = w.call(ctx, "write")
-					number = was + 1
+					number.Store(was + 1)
 				}
 			})
 		}
 		w.run()
 		wg.Wait()
-		lost = number != actors*rounds
+		lost = number.Load() != int64(actors*rounds)
 	})
 	return lost
 }
