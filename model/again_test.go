@@ -45,6 +45,21 @@ var againCases = []narrowCase{
 		})
 		s.soon(true)
 	}},
+	{"whoever cannot read the holder's node asks to be asked again", "S8", func(s *script, wrong bool) {
+		s.publish("vm", "n1")
+		s.wish("vm", "n2")
+		actor, code := s.begins("publish", "vm", "n2"), "Unavailable"
+		s.read(actor, "n2")
+		s.call(actor, trace.Event{Verb: "get", Resource: "nodes", Name: "n1", Node: "n1", Code: "Timeout", Fault: "timeout"})
+		if wrong {
+			code = "FailedPrecondition"
+			s.note("AttachmentConflict", "volume vm wanted on n2 is attached to n1")
+			s.count("conflict_total", 1)
+		}
+		s.ends("publish", "vm", "n2", code)
+		s.unwish("vm", "n2")
+		s.forget("vm", "n2")
+	}},
 	{"a list shows the loss of a node that the cache had lost before", "L4", func(s *script, wrong bool) {
 		list := trace.Event{Verb: "list", Resource: "nodes", Code: "OK", Count: 2}
 		s.call("informer", list)

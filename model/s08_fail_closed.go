@@ -33,6 +33,7 @@ func (r *failClosed) step(s *state, e *trace.Event) {
 		return
 	}
 	if o.code != "OK" {
+		r.unknown(s, o)
 		return
 	}
 	r.rebuild(s, o)
@@ -93,6 +94,20 @@ func (r *failClosed) rebuild(s *state, o *operation) {
 			r.violate(s, "rebuild", []int{o.proc.led.step, o.begun.step}, "%s of %s on %s was told OK although no list of %s has succeeded since the process leads", o.verb, o.volume.handle, o.node, resource)
 			return
 		}
+	}
+}
+
+// unknown judges a refusal by what the operation was told last of a node: who could not read the holder's does not know that it
+// holds, and asks the caller to try again.
+func (r *failClosed) unknown(s *state, o *operation) {
+	var last read
+	for _, x := range o.reads {
+		if x.told.step > last.told.step {
+			last = x
+		}
+	}
+	if o.verb == "publish" && o.code == "FailedPrecondition" && last.failed() && last.told.step > 0 && last.node != o.node {
+		r.violate(s, "holder", []int{last.asked.step, last.told.step}, "publish of %s on %s was refused for good (%s) although the last that it was told of node %s is %s", o.volume.handle, o.node, o.code, last.node, last.code)
 	}
 }
 
