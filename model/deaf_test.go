@@ -77,26 +77,12 @@ var deafCases = []narrowCase{
 		actor, op := s.begins("publish", "vm", "n1"), s.op
 		s.read(actor, "n1")
 		h := s.reserve(actor, "vm", "n1")
-		s.point(trace.Event{Kind: trace.Process, Proc: 1, Verb: "depose"})
-		s.proc = 2
-		clear(s.counts)
-		s.point(trace.Event{Kind: trace.Process, Proc: 2, Verb: "start"})
-		s.lead()
+		lead(s, true)
 		s.believe("vm", h, "uncertain")
 		s.count("tracked_attachments", 1)
 		s.pass(func() {})
 		s.deleteNode("n1")
-		s.wish("vm", "n2")
-		s.uids["n1"] = ""
-		actor = s.begins("publish", "vm", "n2")
-		s.read(actor, "n2")
-		s.read(actor, "n1")
-		s.remove(actor, "vm", "n1", func(held, bool) {
-			s.note("StaleAttachmentCleared", "volume vm taken from n1")
-			s.count("evicted_total", 1)
-		})
-		s.ends("publish", "vm", "n2", "Unavailable")
-		s.publish("vm", "n2")
+		s.evict("vm", "n1", "n2")
 		code := "Unavailable"
 		if wrong {
 			code = "OK"

@@ -63,17 +63,7 @@ var pairs = []pair{
 		s.publish("vm", "n1")
 		s.deleteNode("n1")
 		s.marks["x"] = s.marks["deleted"]
-		s.wish("vm", "n2")
-		s.uids["n1"] = ""
-		actor := s.begins("publish", "vm", "n2")
-		s.read(actor, "n2")
-		s.read(actor, "n1")
-		s.remove(actor, "vm", "n1", func(held, bool) {
-			s.note("StaleAttachmentCleared", "volume vm taken from n1")
-			s.count("evicted_total", 1)
-		})
-		s.ends("publish", "vm", "n2", "Unavailable")
-		s.publish("vm", "n2")
+		s.evict("vm", "n1", "n2")
 	}, edit{mark: "x", drop: true}},
 	{"a third holder", "S2", func(s *script) {
 		s.publish("shared", "n1")

@@ -13,6 +13,12 @@ func write(node string, epoch uint64, based, number int) *trace.Event {
 
 // second makes another process leader beside the first, or instead of it.
 func second(s *script, instead bool) {
+	lead(s, instead)
+	s.pass(func() {})
+}
+
+// lead is the same up to the rebuild.
+func lead(s *script, instead bool) {
 	if instead {
 		s.point(trace.Event{Kind: trace.Process, Proc: 1, Verb: "depose"})
 	}
@@ -20,7 +26,6 @@ func second(s *script, instead bool) {
 	clear(s.counts)
 	s.point(trace.Event{Kind: trace.Process, Proc: 2, Verb: "start"})
 	s.lead()
-	s.pass(func() {})
 }
 
 // patchOf is a write of a process' own.

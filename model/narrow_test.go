@@ -30,17 +30,7 @@ var narrowCases = []narrowCase{
 		late := s.sendLate(actor, grant)
 		s.ends("publish", "vm", "n1", "Unavailable")
 		s.deleteNode("n1")
-		s.wish("vm", "n2")
-		s.uids["n1"] = ""
-		actor = s.begins("publish", "vm", "n2")
-		s.read(actor, "n2")
-		s.read(actor, "n1")
-		s.remove(actor, "vm", "n1", func(held, bool) {
-			s.note("StaleAttachmentCleared", "volume vm taken from n1")
-			s.count("evicted_total", 1)
-		})
-		s.ends("publish", "vm", "n2", "Unavailable")
-		s.publish("vm", "n2")
+		s.evict("vm", "n1", "n2")
 		s.createNode("n1", "u-other")
 		s.see(trace.Event{Kind: trace.World, Verb: "machineUp", Node: "n1"})
 		s.land(late, "op-1", grant)

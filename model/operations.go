@@ -71,6 +71,9 @@ type dealing struct {
 	revoke, fence sever // W
 }
 
+// endedSince reports whether an unpublish was called after an operation had begun, and may have come later than it.
+func (d *dealing) endedSince(o *operation) bool { return d.ending && d.end.step > o.begun.step }
+
 // sever is the last time that the backend ended the node's access.
 type sever struct {
 	when  moment
@@ -201,7 +204,7 @@ func (s *state) takeReturn(e *trace.Event) {
 // grantDeal notes an OK of publish. An unpublish that was called after this publish began may have come later than it.
 func (s *state) grantDeal(o *operation) {
 	d := o.volume.deal(o.node)
-	if d.ending && d.end.step > o.begun.step || o.volume.direct && o.robbed() {
+	if d.endedSince(o) || o.volume.direct && o.robbed() {
 		return
 	}
 	uid := o.uid

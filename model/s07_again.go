@@ -10,14 +10,14 @@ import (
 // Doubts are what the pass counted as kept, what its guard withheld, and a fence or a write of a record that ended in an error.
 // What a sweep left is not among them, for the sidecar asks for that again by itself.
 
-// again is what is known of the doubts of an incarnation.
+// again is what is known of the doubts of the pass under way, or of the last one, in the loop that runs now.
 type again struct {
-	kept     float64            // of both counters, when the pass began
-	failed   map[*volume]moment // what the pass under way could not do
-	swept    map[*volume]bool   // volumes that it unpublished of its own accord
-	since    moment             // when a pass that left something ended; zero if there is none
-	fault    time.Duration      // A by then
-	attempts bool               // the pass under way is judged: it has begun in the loop that runs now
+	kept   float64          // of both counters, when the pass began
+	failed map[*volume]bool // what the pass could not do
+	swept  map[*volume]bool // volumes that it unpublished of its own accord
+	ended  bool
+	since  moment        // when it ended and had left something; zero else
+	fault  time.Duration // A by then
 }
 
 // againSlack is for the wait between two passes, and for the calls of a pass that make no virtual time.
@@ -33,12 +33,12 @@ func (r *failOpen) retried(s *state, e *trace.Event) {
 	case e.Kind == trace.Process, e.Kind == trace.Op && (e.Verb == "stop" || e.Verb == "cancel" || e.Verb == "start" || e.Verb == "rebuild"):
 		delete(r.again, p)
 	case e.Kind == trace.Counter && e.Name == passesBegun:
-		r.again[p] = &again{kept: p.doubts(), failed: make(map[*volume]moment), swept: make(map[*volume]bool), attempts: true}
+		r.again[p] = &again{kept: p.doubts(), failed: make(map[*volume]bool), swept: make(map[*volume]bool)}
 	case x == nil:
 	case e.Kind == trace.Reply && e.Actor == "run":
 		x.reply(s, e)
-	case e.Kind == trace.Counter && e.Name == passesEnded && x.attempts:
-		x.attempts = false
+	case e.Kind == trace.Counter && e.Name == passesEnded && !x.ended:
+		x.ended = true
 		if p.doubts() > x.kept || len(x.failed) > 0 {
 			x.since, x.fault = s.now, p.fault
 		}
@@ -64,7 +64,7 @@ func (x *again) reply(s *state, e *trace.Event) {
 		return
 	}
 	if delete(x.failed, v); e.Code != "OK" {
-		x.failed[v] = s.now
+		x.failed[v] = true
 	}
 }
 

@@ -18,7 +18,8 @@ import (
 //
 // Judged is the first belief after both lists have been answered in a leadership, and only of volumes whose objects have not
 // changed since the first of the lists. A volume that an operation from before the leadership still has is judged when that has
-// ended: one that hangs must not hold up the rebuild of the others, and nobody else can act on it. Epochs are judged on every write of the record: none may repeat.
+// ended: one that hangs must not hold up the rebuild of the others, and nobody else can act on it. Epochs are judged on every
+// write of the record: none may repeat.
 type rebuild struct {
 	ruling
 	pending map[*proc]*rebuilding
@@ -128,15 +129,12 @@ func (r *rebuild) settle(s *state) {
 	}
 }
 
-// compareAll judges every volume that nothing has touched since the lists.
+// compareAll judges every volume.
 func (r *rebuild) compareAll(s *state, p *proc, x *rebuilding) {
 	delete(r.pending, p)
 	p.ready(s)
 	for _, v := range s.order {
 		busy := s.ops[s.point.op] != nil && s.ops[s.point.op].volume == v
-		if !v.pv.exists { // nothing tells whose volume a VolumeAttachment is that names a PersistentVolume which is gone
-			continue
-		}
 		if p.faults[v.handle] >= p.led.at && p.hurt[v.handle] { // it tried to write the record, and memory knows why
 			continue
 		}
@@ -156,6 +154,8 @@ func (v *volume) occupied(p *proc) bool {
 	return slices.ContainsFunc(v.flying, func(o *operation) bool { return o.proc == p && o.begun.step < p.led.step })
 }
 
+// compare judges one volume, unless something has touched it since the lists. Nothing tells whose volume a VolumeAttachment is that
+// names a PersistentVolume which is gone.
 func (r *rebuild) compare(s *state, p *proc, v *volume, x *rebuilding) {
 	if v.touched.step > min(x.attachments.step, x.claims.step) || !v.pv.exists || !v.pv.valid && v.pv.raw != "" {
 		return

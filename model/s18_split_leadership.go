@@ -48,7 +48,7 @@ func (r *splitLeadership) write(s *state, p *proc, e *trace.Event) {
 
 func (r *splitLeadership) calls(s *state, o *operation) {
 	d := o.volume.deal(o.node)
-	if !d.held && (o.proc.leading || d.ending && d.end.step > o.begun.step) {
+	if !d.held && (o.proc.leading || d.endedSince(o)) {
 		return // who leads may be told of a grant when its node is gone, and the volume is another's; who does not, says so
 	}
 	for _, x := range o.volume.held() {

@@ -412,6 +412,21 @@ func (s *script) lose(node string) {
 	s.pass(func() { s.read("run", node); s.count("grace_deferred_total", 1) })
 }
 
+// evict is a publish on a second node that takes the volume from the first, which is gone, fails, and succeeds when tried again.
+func (s *script) evict(volume, from, to string) {
+	s.wish(volume, to)
+	s.uids[from] = ""
+	actor := s.begins("publish", volume, to)
+	s.read(actor, to)
+	s.read(actor, from)
+	s.remove(actor, volume, from, func(held, bool) {
+		s.note("StaleAttachmentCleared", "volume "+volume+" taken from "+from)
+		s.count("evicted_total", 1)
+	})
+	s.ends("publish", volume, to, "Unavailable")
+	s.publish(volume, to)
+}
+
 // clear is a pass that clears a volume from a node that is gone.
 func (s *script) clear(volume, node string) {
 	s.uids[node] = ""

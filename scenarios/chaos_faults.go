@@ -96,12 +96,9 @@ func (c *chaos) rule(on On, effect fault.Effect) Fault {
 	default:
 		f.Chance = pick(c, "faults/chance", 0.05, 0.1, 0.2, 0.4)
 	}
-	switch {
-	case effect == fault.Deaf:
-		f.For = c.deafness()
-	case effect.Delays():
-		f.For = Duration(pick(c, "faults/delay", c.millis("faults/ms", 10, 2000), c.seconds("faults/s", 2, 20), csiCallTimeout, csiCallTimeout+1))
-	}
+	f.For = c.delay(effect, func() time.Duration {
+		return pick(c, "faults/delay", c.millis("faults/ms", 10, 2000), c.seconds("faults/s", 2, 20), csiCallTimeout, csiCallTimeout+1)
+	})
 	if horizon := c.horizon(); !anywhere && c.per("faults/window", 4) && horizon > time.Second {
 		from := time.Duration(c.between("faults/from", 0, int(horizon/time.Millisecond)-1)) * time.Millisecond
 		f.On.From, f.On.Until = Duration(from), Duration(from+c.seconds("faults/until", 5, 180))
@@ -120,5 +117,13 @@ func (c *chaos) horizon() (last time.Duration) {
 	return last
 }
 
-// deafness is for how long a call does not hear that its context has ended: less than a Stop may take (SPEC.md section 5, L1).
-func (c *chaos) deafness() Duration { return Duration(c.millis("deaf/ms", 100, 4000)) }
+// delay draws the delay of an effect that has one. A call is deaf for less than a Stop may take (SPEC.md section 5, L1).
+func (c *chaos) delay(effect fault.Effect, usual func() time.Duration) Duration {
+	switch {
+	case effect == fault.Deaf:
+		return Duration(c.millis("deaf/ms", 100, 4000))
+	case effect.Delays():
+		return Duration(usual())
+	}
+	return 0
+}

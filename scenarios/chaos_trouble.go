@@ -31,12 +31,7 @@ func (c *chaos) trouble(on On, effect fault.Effect, lasts time.Duration) {
 	if c.per("trouble/some", 3) {
 		f.Chance = 0.5
 	}
-	switch {
-	case effect == fault.Deaf:
-		f.For = c.deafness()
-	case effect.Delays():
-		f.For = Duration(c.millis("trouble/delay", 100, 20_000))
-	}
+	f.For = c.delay(effect, func() time.Duration { return c.millis("trouble/delay", 100, 20_000) })
 	c.scn.Spec.Faults = append(c.scn.Spec.Faults, f)
 }
 

@@ -59,6 +59,6 @@ func Choices(src choice.Source) Option {
 
 // Strategies lists the names that Strategy takes: random picks one point at a time, each with the same probability; pct lets one
 // actor go on until it waits, with a few changes at random (sched.PCT); pos shares the chance among orders that differ in what
-// races (sched.POS); round-robin lets the actors take turns; pairs picks two points for each step (see crowd.go); replay follows a
+// races (sched.POS); round-robin lets the actors take turns; pairs picks two points for each step (see pairs.go); replay follows a
 // trace.
 func Strategies() []string { return []string{"random", "pct", "pos", "round-robin", pairs, "replay"} }

@@ -88,22 +88,14 @@ func (s *System) Unpublish(ctx context.Context, volume, nodeID string) error {
 	return s.controller.Unpublish(ctx, volume, nodeID)
 }
 
-// Run implements sim.System: the Controller leads, and the Reconciler runs from the moment at which it serves.
+// Run implements sim.System: the Controller leads, and the Reconciler runs from the moment at which it serves. Who starts it holds
+// the lock, which Stop takes first: either he is told that leadership is over, or what he started is stopped here.
 func (s *System) Run(ctx context.Context) error {
 	s.mu.Lock()
 	s.lead, s.held = ctx, false
 	s.mu.Unlock()
-	defer s.rest()
+	defer s.Stop()
 	return s.controller.Run(ctx)
-}
-
-// rest stops the Reconciler when leadership has ended. Who starts it holds the lock: either he is told that it is too late,
-// or what he started is stopped here.
-func (s *System) rest() {
-	s.mu.Lock()
-	r := s.reconciler
-	s.mu.Unlock()
-	r.Stop()
 }
 
 // ready starts the Reconciler, unless somebody started or stopped it since leadership began.

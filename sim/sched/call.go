@@ -160,14 +160,12 @@ func (c *call) fire(e *trace.Event, d fault.Decision, after time.Duration) {
 		e.Code = c.Code(err)
 		c.late(d)
 		c.reply(answer{err: err}, d, after)
-	case fault.Latency:
+	case fault.Latency, fault.Deaf:
 		v, err := c.Do(e, d)
 		e.Code = c.Code(err)
-		c.reply(answer{v, err}, d, after+d.For)
-	case fault.Deaf:
-		v, err := c.Do(e, d)
-		e.Code = c.Code(err)
-		c.stopEars()
+		if d.Effect == fault.Deaf {
+			c.stopEars()
+		}
 		c.reply(answer{v, err}, d, after+d.For)
 	case fault.None, fault.EmptyList, fault.StaleRead:
 		v, err := c.Do(e, d)
@@ -257,7 +255,7 @@ func applies(effect fault.Effect, verb, resource string) bool {
 	case fault.ErrorAfter: // what a backend calls internal, it has refused
 		return resource != fault.Backend && verb != "watch"
 	case fault.LateEffect:
-		return verb != "get" && verb != "list" && verb != "watch" && verb != "exists"
+		return !reads(verb)
 	}
 	return true
 }

@@ -135,20 +135,24 @@ func TestReplayFollowsLabelsAndSaysWhereItCannot(t *testing.T) {
 
 func TestADeafCallEndsWithItsAnswerAndNotWithItsContext(t *testing.T) {
 	bubble(t, func() {
-		w := newWorld(1, nil)
-		w.decide = func(fault.Site) fault.Decision { return fault.Decision{Effect: fault.Deaf, For: 3 * time.Second} }
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		var err error
-		var took time.Duration
-		go func() {
-			_, err = w.call(ctx, "x")
-			took = w.loop.Now()
-		}()
-		w.run()
+		_, took, err := meet(fault.Deaf, time.Second)
 		require.NoError(t, err)
 		require.Equal(t, 3*time.Second, took)
 	})
+}
+
+// meet makes a call that meets an effect, whose delay is three seconds, under a context that ends when patience does.
+func meet(effect fault.Effect, patience time.Duration) (w *world, took time.Duration, err error) {
+	w = newWorld(1, nil)
+	w.decide = func(fault.Site) fault.Decision { return fault.Decision{Effect: effect, For: 3 * time.Second} }
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	go func() {
+		_, err = w.call(ctx, "x")
+		took = w.loop.Now()
+	}()
+	w.run()
+	return w, took, err
 }
 
 func TestEffects(t *testing.T) {
@@ -175,17 +179,7 @@ func TestEffects(t *testing.T) {
 		{fault.EmptyList, 1, nil, 0}, // an update is no list: the effect does not apply
 	} {
 		bubble(t, func() {
-			w := newWorld(1, nil)
-			w.decide = func(fault.Site) fault.Decision { return fault.Decision{Effect: c.effect, For: 3 * time.Second} }
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-			defer cancel()
-			var err error
-			var took time.Duration
-			go func() {
-				_, err = w.call(ctx, "x")
-				took = w.loop.Now()
-			}()
-			w.run()
+			w, took, err := meet(c.effect, 10*time.Second)
 			require.ErrorIs(t, err, c.err, c.effect)
 			require.Equal(t, c.count, w.count, c.effect)
 			require.Equal(t, c.took, took, c.effect)
