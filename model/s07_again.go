@@ -7,14 +7,13 @@ import (
 )
 
 // What a pass leaves on doubt is tried again (SPEC.md section 3), and not only when the interval is over: the system says how soon.
-// Doubts are what the pass counted as kept, what its guard withheld, and a fence or a write of a record that ended in an error.
-// What a sweep left is not among them, for the sidecar asks for that again by itself.
+// Doubts are what the pass counted as kept, what its guard withheld, and a fence, a revoke or a write of a record that ended in
+// an error.
 
 // again is what is known of the doubts of the pass under way, or of the last one, in the loop that runs now.
 type again struct {
 	kept   float64          // of both counters, when the pass began
 	failed map[*volume]bool // what the pass could not do
-	swept  map[*volume]bool // volumes that it unpublished of its own accord
 	ended  bool
 	since  moment        // when it ended and had left something; zero else
 	fault  time.Duration // A by then
@@ -33,7 +32,7 @@ func (r *failOpen) retried(s *state, e *trace.Event) {
 	case e.Kind == trace.Process, e.Kind == trace.Op && (e.Verb == "stop" || e.Verb == "cancel" || e.Verb == "start" || e.Verb == "rebuild"):
 		delete(r.again, p)
 	case e.Kind == trace.Counter && e.Name == passesBegun:
-		r.again[p] = &again{kept: p.doubts(), failed: make(map[*volume]bool), swept: make(map[*volume]bool)}
+		r.again[p] = &again{kept: p.doubts(), failed: make(map[*volume]bool)}
 	case x == nil:
 	case e.Kind == trace.Reply && e.Actor == "run":
 		x.reply(s, e)
@@ -52,15 +51,12 @@ func (p *proc) doubts() float64 { return p.counters[failOpenTotal] + p.counters[
 func (x *again) reply(s *state, e *trace.Event) {
 	var v *volume
 	switch {
-	case e.Resource == "backend" && e.Verb == "revoke":
-		x.swept[s.volume(e.Volume)] = true
-		return
-	case e.Resource == "backend" && e.Verb == "fence":
+	case e.Resource == "backend" && (e.Verb == "fence" || e.Verb == "revoke"):
 		v = s.volume(e.Volume)
 	case e.Resource == "persistentvolumes" && (e.Verb == "patch" || e.Code == "OK"): // what is read after a conflict may be what was to be
 		v = s.recordedOn(e.Name)
 	}
-	if v == nil || x.swept[v] {
+	if v == nil {
 		return
 	}
 	if delete(x.failed, v); e.Code != "OK" {

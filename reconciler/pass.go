@@ -47,7 +47,7 @@ func (r *Reconciler) pass(ctx context.Context, nodes *nodeCache) *pass {
 		p.retry = p.left("repair", p.call(r.cfg.Manager.Repair)) || p.retry
 	}
 	if r.cfg.Sweeper != nil && ctx.Err() == nil {
-		p.left("sweep", r.cfg.Sweeper.Sweep(ctx)) // its errors wait for the next pass
+		p.retry = p.left("sweep", r.cfg.Sweeper.Sweep(ctx)) || p.retry
 	}
 	took := r.elapsed() - begun
 	r.metrics.duration.Observe(took.Seconds())
