@@ -43,6 +43,34 @@ var againCases = []narrowCase{
 		})
 		s.soon(true)
 	}},
+	{"a sweep that failed is followed by another pass", "S7", func(s *script, wrong bool) {
+		retrier(s)
+		s.publish("vm", "n1")
+		s.pass(func() {
+			s.call("run", trace.Event{Verb: "revoke", Resource: "backend", Name: "vm", Volume: "vm", Node: "n3", Epoch: 1, Code: "Unavailable", Fault: "error"})
+		})
+		s.soon(wrong)
+	}},
+	{"who confirms an instance after its fence has failed to clear it has asked anew", "S9", func(s *script, wrong bool) {
+		s.track("shared", "n1", "trackAttachment")
+		h := s.docs["shared"].Instances[0]
+		s.lose("n1")
+		s.wait(graceful)
+		s.pass(func() {
+			s.read("run", "n1")
+			s.call("run", trace.Event{Verb: "fence", Resource: "backend", Name: "shared", Volume: "shared", Node: "n1", Epoch: h.Epoch, Code: "OK"})
+			s.call("run", trace.Event{Verb: "patch", Resource: "persistentvolumes", Name: "pv-shared", Code: "InternalError", Fault: "error"})
+			if !wrong {
+				s.believe("shared", h, "uncertain")
+				s.begins("trackAttachment", "shared", "n1")
+				s.note("VolumeAttached", "volume shared attached to n1")
+				s.believe("shared", h, "held")
+				s.count("attach_total", 1)
+				s.ends("trackAttachment", "shared", "n1", "OK")
+			}
+		})
+		s.pass(func() { s.read("run", "n1"); s.clearNow("shared", "n1") })
+	}},
 	{"whoever cannot read the holder's node asks to be asked again", "S8", func(s *script, wrong bool) {
 		s.publish("vm", "n1")
 		s.wish("vm", "n2")

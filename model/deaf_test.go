@@ -49,6 +49,41 @@ var deafCases = []narrowCase{
 			}
 		})
 	}},
+	{"a request of the loop that was stopped arrives beside the next loop's", "L2", func(s *script, wrong bool) {
+		s.publish("vm", "n1")
+		get := trace.Event{Verb: "get", Resource: "nodes", Name: "n1", Node: "n1", UID: "u-n1"}
+		s.pass(func() {
+			reply := s.deaf("run", get)
+			s.deaf("run", get)
+			if !wrong {
+				s.events[len(s.events)-1].Late = true
+			}
+			reply()
+			if wrong {
+				s.id--
+				s.point(trace.Event{ID: s.id, Proc: s.proc, Actor: "run", Kind: trace.Reply, Verb: "get", Resource: "nodes", Name: "n1", Node: "n1", UID: "u-n1", Code: "OK", Fault: "deaf"})
+			}
+		})
+	}},
+	{"a rebuild does its part of a volume when an unpublish of another node has ended", "S4", func(s *script, wrong bool) {
+		s.publish("vm", "n1")
+		s.unwish("vm", "n1")
+		actor := s.begins("unpublish", "vm", "n2")
+		reply := s.deaf(actor, trace.Event{Verb: "revoke", Resource: "backend", Name: "vm", Volume: "vm", Node: "n2", Epoch: 1})
+		if !wrong {
+			s.depose()
+			s.lead()
+			s.pass(func() {})
+		}
+		reply()
+		s.believe("vm", s.docs["vm"].Instances[0], "uncertain")
+		s.ends("unpublish", "vm", "n2", "OK")
+		actor = s.begins("unpublish", "vm", "n1")
+		s.revoke(actor, "vm", "n1")
+		s.remove(actor, "vm", "n1", func(held, bool) {})
+		s.ends("unpublish", "vm", "n1", "OK")
+		s.forget("vm", "n1")
+	}},
 	{"an answer comes to Run before it returns", "L1", func(s *script, wrong bool) {
 		reply := s.deaf("run", trace.Event{Verb: "list", Resource: "persistentvolumes"})
 		s.point(trace.Event{Kind: trace.Process, Proc: 1, Verb: "depose"})

@@ -53,10 +53,10 @@ func (r *oneLoop) step(s *state, e *trace.Event) {
 }
 
 // reads looks at what the loop asks about a node: one that waits for the answer does not ask again. Only a call that is deaf
-// is surely waited for; others may have been given up.
+// is surely waited for; others may have been given up, and one that arrives late is of a loop that has ended.
 func (r *oneLoop) reads(s *state, e *trace.Event) {
 	p := s.procs[e.Proc]
-	if e.Actor != "run" || e.Verb != "get" || e.Resource != "nodes" || p == nil {
+	if e.Actor != "run" || e.Verb != "get" || e.Resource != "nodes" || e.Late || p == nil {
 		return
 	}
 	for _, c := range p.pending {

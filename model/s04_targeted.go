@@ -36,7 +36,8 @@ func (r *targeted) settle(s *state) {
 }
 
 // doubts judges an instance that was held and is uncertain now: an unpublish of another node is no reason for that. One of its own
-// that waited for its turn may have got it in the same step.
+// that waited for its turn may have got it in the same step; and a rebuild that found the volume's turn taken does its part when
+// the turn ends.
 func (r *targeted) doubts(s *state, c change) {
 	if c.stamp || c.before == nil || c.after == nil || c.before.state != "held" || c.after.state != "uncertain" || c.after.uid == "" || c.proc.rebuilds(s) {
 		return
@@ -53,7 +54,7 @@ func (r *targeted) doubts(s *state, c change) {
 			by = o
 		}
 	}
-	if by != nil {
+	if by != nil && c.proc.led.step < by.begun.step {
 		r.violate(s, "memory", []int{by.begun.step}, "%s of %s on %s puts its entry on %s in doubt", by.verb, c.volume.handle, by.node, c.after.node)
 	}
 }

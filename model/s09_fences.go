@@ -26,6 +26,10 @@ func (r *atomic) fences(s *state, e *trace.Event) {
 		r.fenced = slices.DeleteFunc(r.fenced, func(f fenced) bool { return f.proc == p })
 	case e.Kind == trace.Reply && e.Verb == "fence" && e.Code == "OK":
 		r.fenced = append(r.fenced, fenced{p, s.volume(e.Volume), e.Node, e.Epoch, operationOf(e), s.now})
+	case e.Kind == trace.Belief && e.State == "uncertain": // whoever confirms it after that has asked for it anew
+		r.fenced = slices.DeleteFunc(r.fenced, func(f fenced) bool {
+			return f.proc == p && f.volume.handle == e.Volume && f.node == e.Node && f.epoch == e.Epoch
+		})
 	case e.Kind == trace.Return && e.Op != 0, e.Kind == trace.Counter && e.Name == passesEnded:
 		r.fenced = slices.DeleteFunc(r.fenced, func(f fenced) bool {
 			if f.proc != p || f.op != e.Op {
