@@ -60,6 +60,7 @@ type doubt struct {
 	removed  []holder // holders whose removal has an unknown result
 	cause    Cause    // why they were removed
 	stamp    stamp    // when
+	renewed  *renewal // what was to take their place; nil if nothing
 }
 
 // tried reports whether a write may have been, or may yet be, carried out.

@@ -25,7 +25,8 @@ func (d *doubt) reservation() holder {
 // settle decides, holder by holder, between memory and record:
 //
 //	in both                    memory knows better
-//	only in memory             its removal was tried: it has succeeded, and counts now;
+//	only in memory             its removal was tried: it has succeeded, and counts now (and so has its renewal, if the record
+//	                           names the new one);
 //	                           never persisted, or there is no record at all: stays;
 //	                           else another manager has removed it: goes
 //	only in the record         it is the reservation to be undone: nobody was told, nothing was granted, ignore it; but if
@@ -34,7 +35,9 @@ func (d *doubt) reservation() holder {
 //
 // The caller has the lock.
 func (m *Manager) settle(volume string, c *cell, p persisted, undone holder) (notes []note) {
-	if c.doubt != nil {
+	if c.doubt.renewedOn(p.record) {
+		notes = m.renew(volume, c, c.doubt.removed, *c.doubt.renewed)
+	} else if c.doubt != nil {
 		if done := c.record.only(func(h holder) bool { return !p.has(h) && (record{holders: c.doubt.removed}).has(h) }); len(done) > 0 {
 			notes = m.finish(volume, c, done, c.doubt.cause, c.doubt.stamp)
 		}

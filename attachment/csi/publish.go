@@ -144,7 +144,12 @@ func (p *publish) grantNew() error {
 	if err != nil {
 		return err
 	}
-	err = p.grant(e)
+	return p.grantFirst(e)
+}
+
+// grantFirst asks for an epoch of which the backend has never heard. If it refuses, the reservation is taken back.
+func (p *publish) grantFirst(e attachment.Entry) error {
+	err := p.grant(e)
 	if !refused(err) {
 		return err
 	}
@@ -156,7 +161,7 @@ func (p *publish) grantNew() error {
 
 // grantAgain makes sure that the reservation is on record, and asks for the same epoch again if a publish or an unpublish
 // left its end unknown. If that is refused, the epoch may have been ended by a revoke whose answer was lost, and then no retry
-// would ever succeed. A revoke makes sure that it has ended; then the node gets a new one.
+// would ever succeed. A revoke makes sure that it has ended; then a new one takes its place.
 func (p *publish) grantAgain() error {
 	e, err := p.reserve()
 	if err != nil || e.State == attachment.Held {
@@ -172,10 +177,14 @@ func (p *publish) grantAgain() error {
 	if err := p.cfg.Backend.Revoke(p.ctx, p.Volume, p.NodeID, e.Epoch); err != nil {
 		return p.unsure(err, "revoke epoch %d before a new one", e.Epoch)
 	}
-	if err := p.takeBack(e); err != nil {
-		return p.unsure(err, "take epoch %d off the record", e.Epoch)
+	if err := p.proceed(); err != nil {
+		return err
 	}
-	return p.grantNew()
+	fresh, err := p.turn.Renew(p.ctx, e.Instance, p.claim())
+	if err != nil {
+		return p.unsure(err, "renew epoch %d", e.Epoch)
+	}
+	return p.grantFirst(fresh)
 }
 
 func (p *publish) takeBack(e attachment.Entry) error {
@@ -190,9 +199,7 @@ func (p *publish) reserve() (attachment.Entry, error) {
 	if err := p.proceed(); err != nil {
 		return attachment.Entry{}, err
 	}
-	e, err := p.turn.Reserve(p.ctx, attachment.Claim{
-		Node: p.node.name, UID: p.node.uid, NodeID: p.NodeID, Mode: p.Mode, MigrationTimeout: p.timeout,
-	})
+	e, err := p.turn.Reserve(p.ctx, p.claim())
 	switch {
 	case err == nil:
 		return e, nil
@@ -203,6 +210,10 @@ func (p *publish) reserve() (attachment.Entry, error) {
 		return e, coded(FailedPrecondition, "%w", err)
 	}
 	return e, p.unsure(err, "reserve")
+}
+
+func (p *publish) claim() attachment.Claim {
+	return attachment.Claim{Node: p.node.name, UID: p.node.uid, NodeID: p.NodeID, Mode: p.Mode, MigrationTimeout: p.timeout}
 }
 
 // grant asks the backend for an entry's epoch and, if it agrees, makes the entry held, even if the caller has given up
