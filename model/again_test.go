@@ -71,6 +71,18 @@ var againCases = []narrowCase{
 		})
 		s.pass(func() { s.read("run", "n1"); s.clearNow("shared", "n1") })
 	}},
+	{"a pass looks for what it found when it began", "L10", func(s *script, wrong bool) {
+		s.publish("vm", "n1")
+		s.listNodes("")
+		s.pass(func() {
+			if !wrong {
+				s.deleteNode("n1")
+				s.uids["n1"] = ""
+			}
+			s.unpublish("vm", "n1")
+			s.read("run", "n1")
+		})
+	}},
 	{"whoever cannot read the holder's node asks to be asked again", "S8", func(s *script, wrong bool) {
 		s.publish("vm", "n1")
 		s.wish("vm", "n2")

@@ -29,6 +29,7 @@ type passCalls struct {
 	calls    int
 	read     map[string]moment // the nodes that were read live, and when first
 	faults   int
+	found    []*instance        // in memory when it began, which may have ended since
 	suspects map[string]bool    // the names of nodes
 	stale    map[*instance]bool // each to be fenced and cleared
 	dirty    map[*volume]bool
@@ -68,7 +69,7 @@ func (r *scale) step(s *state, e *trace.Event) {
 		}
 	case e.Kind == trace.Call:
 		if x := r.passes[p]; x != nil && e.Actor == "run" {
-			x.called(s, e)
+			x.called(s, p, e)
 		}
 	case e.Name == passesBegun:
 		r.passes[p] = r.begin(s, p)
@@ -91,14 +92,24 @@ func (r *scale) begin(s *state, p *proc) *passCalls {
 	x := &passCalls{begun: s.now, faults: p.faultCount, overruns: p.counters[overrunsTotal], shaken: p.rebuilding || s.outages > 0}
 	x.read, x.suspects = make(map[string]moment), make(map[string]bool)
 	x.stale, x.dirty = make(map[*instance]bool), make(map[*volume]bool)
+	for _, m := range p.mem {
+		x.found = append(x.found, m.instances...)
+	}
 	r.weigh(s, p, x)
 	return x
 }
 
-func (x *passCalls) called(s *state, e *trace.Event) {
+// called notes a call of the pass. What it found when it began it may look at when that has ended, and its node has gone.
+func (x *passCalls) called(s *state, p *proc, e *trace.Event) {
 	x.calls++
-	if _, again := x.read[e.Name]; !again && e.Resource == "nodes" && e.Verb == "get" {
+	if e.Resource != "nodes" || e.Verb != "get" {
+		return
+	}
+	if _, again := x.read[e.Name]; !again {
 		x.read[e.Name] = s.now
+	}
+	if slices.ContainsFunc(x.found, func(i *instance) bool { return i.node == e.Name && !p.surelyCached(s, i.node, i.uid) }) {
+		x.suspects[e.Name] = true
 	}
 }
 
