@@ -152,6 +152,13 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path, name string) {
 			return
 		}
 		v.SetInt(int64(i))
+	case reflect.Uint64:
+		i, err := strconv.ParseUint(n.Value, 0, 64)
+		if tag != "!!int" || err != nil {
+			d.problem(n, path, fmt.Sprintf("%s is %q, where a seed is wanted, decimal or 0x and hexadecimal", name, n.Value), "", "")
+			return
+		}
+		v.SetUint(i)
 	case reflect.Float64:
 		d.chance(n, v, path, name)
 	default:

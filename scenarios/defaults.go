@@ -14,6 +14,9 @@ const (
 	maxHoldersDefault = 2 // a migration's source and target
 )
 
+// inOrder is the strategy of a resolved scenario that names none, and the only one that takes turns.
+const inOrder = "in-order"
+
 // Defaults returns a copy of the scenario in which every default is filled in: the driver's node ids, names of
 // PersistentVolumes and VolumeAttachments, the reconciler's interval and grace, the holders of a ReadWriteMany volume,
 // assume.nodeDead, and one trigger. The timeline is in order. It changes nothing that is set, so that it is idempotent.
@@ -42,6 +45,45 @@ func (s *Scenario) Defaults() *Scenario {
 	spec.Faults = slices.Clone(s.Spec.Faults)
 	spec.Expect = slices.Clone(s.Spec.Expect)
 	spec.Invariants = slices.Clone(s.Spec.Invariants)
+	spec.Turns = slices.Clone(s.Spec.Turns)
+	if r := s.Spec.Resolved; r != nil {
+		filled := *r
+		setDefault(&filled.Strategy, inOrder)
+		spec.Resolved = &filled
+	}
+	return &c
+}
+
+// Plain returns a copy of the scenario without what Defaults fills in: a scenario as somebody would write it. Defaults of both
+// are the same.
+func (s *Scenario) Plain() *Scenario {
+	c := *s.Defaults()
+	spec := &c.Spec
+	for i := range spec.Nodes {
+		unset(&spec.Nodes[i].ID, "id-"+spec.Nodes[i].Name)
+	}
+	for i := range spec.Volumes {
+		unset(&spec.Volumes[i].PV, pvName(spec.Volumes[i].Name))
+	}
+	unset(&spec.Reconciler.Interval, Duration(intervalDefault))
+	unset(&spec.Reconciler.GracePeriod, Duration(graceDefault))
+	unset(&spec.Backend.MaxHolders, maxHoldersDefault)
+	if *spec.Assume.NodeDead {
+		spec.Assume.NodeDead = nil
+	}
+	for _, step := range spec.Timeline {
+		for _, a := range []*Attachment{step.Publish, step.Unpublish} {
+			if a != nil {
+				unset(&a.Name, attachmentName(a.Volume, a.Node))
+			}
+		}
+		if step.Trigger != nil {
+			unset(&step.Trigger.Times, 1)
+		}
+	}
+	if spec.Resolved != nil {
+		unset(&spec.Resolved.Strategy, inOrder)
+	}
 	return &c
 }
 
@@ -84,6 +126,13 @@ func attachmentName(volume, node string) string {
 func digest(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:16])
+}
+
+func unset[T comparable](field *T, value T) {
+	var zero T
+	if *field == value {
+		*field = zero
+	}
 }
 
 func setDefault[T comparable](field *T, value T) {

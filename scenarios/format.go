@@ -92,6 +92,8 @@ func flow(v reflect.Value) string {
 		return strconv.FormatBool(v.Bool())
 	case reflect.Int:
 		return strconv.FormatInt(v.Int(), 10)
+	case reflect.Uint64:
+		return "0x" + strconv.FormatUint(v.Uint(), 16)
 	case reflect.Float64:
 		return strconv.FormatFloat(v.Float(), 'g', -1, 64)
 	}

@@ -65,6 +65,27 @@ type Spec struct {
 	// Invariants are the user's own rules, and names of built-in invariants (S1 to S20, L1 to L10). If any built-in one is named,
 	// only those that are named decide the verdict.
 	Invariants []Invariant `json:"invariants,omitempty"`
+	// Resolved says how the run goes where it could go in several ways; without it, that is the seed's business.
+	Resolved *Resolved `json:"resolved,omitempty"`
+	// Turns are what happens out of order in a resolved scenario whose strategy is in-order.
+	Turns []Turn `json:"turns,omitempty"`
+}
+
+// Resolved makes a scenario one that goes one way: it is a finding as it is kept, by names that survive changes of the code.
+type Resolved struct {
+	// Seed answers every question that the scenario leaves open, such as the time that each call takes.
+	Seed uint64 `json:"seed"`
+	// Strategy picks what happens next; default in-order, which lets each actor go on until it waits, but for the turns.
+	Strategy string `json:"strategy,omitempty"`
+	// System is the system under test, and Breaks the invariant that it broke.
+	System string `json:"system,omitempty"`
+	Breaks string `json:"breaks,omitempty"`
+}
+
+// Turn is one point that happens out of order: where Before would be next, Take is taken, once. Both are labels as traces have them.
+type Turn struct {
+	Take   string `json:"take"`
+	Before string `json:"before"`
 }
 
 // Nodes is the set of nodes that exist when the run begins.
@@ -243,6 +264,8 @@ type On struct {
 	Resource string `json:"resource,omitempty"`
 	Name     string `json:"name,omitempty"`
 	Actor    string `json:"actor,omitempty"`
+	// Label selects the one request that has it in a trace.
+	Label string `json:"label,omitempty"`
 	// API leaves out requests to the storage backend.
 	API bool `json:"api,omitempty"`
 	// Nth selects only the n-th request, from 1, that the rest selects.

@@ -15,6 +15,7 @@ const durationMax = 365 * 24 * time.Hour
 const (
 	handleMax      = 1024 // CSI says 128, and drivers whose handles are paths exceed it
 	nodeIDMax      = 256  // a CSI node id
+	labelMax       = 4096 // of a point; it has a handle in it
 	descriptionMax = 8192 // more is a document
 )
 
@@ -57,7 +58,27 @@ func (s *Scenario) validate() Problems {
 		}
 	}
 	v.invariants(s.Spec.Invariants)
+	v.resolved(&s.Spec)
 	return v.found
+}
+
+func (v *validator) resolved(s *Spec) {
+	if r := s.Resolved; r != nil {
+		v.text("spec.resolved.strategy", r.Strategy, handleMax)
+		v.text("spec.resolved.system", r.System, handleMax)
+		v.text("spec.resolved.breaks", r.Breaks, handleMax)
+	}
+	if r := s.Resolved; len(s.Turns) > 0 && (r == nil || r.Strategy != "" && r.Strategy != inOrder) {
+		v.add("spec.turns", "turns belong to a resolved scenario whose strategy is "+inOrder, "", "")
+	}
+	for i, t := range s.Turns {
+		path := fmt.Sprintf("spec.turns[%d]", i)
+		v.text(path+".take", t.Take, labelMax)
+		v.text(path+".before", t.Before, labelMax)
+		if t.Take == "" || t.Before == "" || t.Take == t.Before {
+			v.add(path, "a turn takes one label before another one", "", "")
+		}
+	}
 }
 
 // validator collects problems, and the names that steps may refer to.

@@ -65,6 +65,7 @@ func (v *validator) on(path string, on On) {
 	}
 	v.text(path+".name", on.Name, handleMax)
 	v.text(path+".actor", on.Actor, handleMax)
+	v.text(path+".label", on.Label, labelMax)
 	if on.Nth < 0 {
 		v.add(path+".nth", "nth counts from 1", "", "")
 	}

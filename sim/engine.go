@@ -33,7 +33,8 @@ type engine struct {
 	fault    string       // a panic of the harness itself, with its stack
 	src      choice.Source
 	loop     *sched.Loop
-	replayer *sched.Replayer
+	strategy sched.Strategy
+	noted    *sched.Noted              // the same, if its turns are noted; else nil
 	recorded map[string]fault.Decision // a replay's fault effects by label
 	plan     *fault.Plan
 	wall     *clock.Wall
@@ -161,47 +162,6 @@ func (e *engine) settled() {
 	e.mu.Unlock()
 }
 
-// decide asks the recorded run, or the plan.
-func (e *engine) decide(s fault.Site) fault.Decision {
-	if e.recorded != nil {
-		return e.recorded[s.Label]
-	}
-	return e.plan.Decide(s)
-}
-
-// What PCT is asked for: bugs of three ordering constraints, in runs of up to so many steps. A run of chaos has 450 on average.
-const (
-	pctDepth   = 3
-	pctHorizon = 1000
-)
-
-func (e *engine) strategy() sched.Strategy {
-	switch e.opt.strategy {
-	case "replay":
-	case "pct":
-		return sched.NewPCT(e.src, pctDepth, pctHorizon)
-	case "pos":
-		return sched.POS(e.src)
-	case "round-robin":
-		return sched.RoundRobin()
-	default: // pairs pick at random too
-		return sched.Random(e.src)
-	}
-	var labels []string
-	e.recorded = make(map[string]fault.Decision)
-	for _, ev := range e.opt.recorded {
-		if ev.Label == "" {
-			continue
-		}
-		labels = append(labels, ev.Label)
-		if ev.Fault != "" && (ev.Kind == trace.Call || ev.Kind == trace.Return) {
-			e.recorded[ev.Label] = fault.Decision{Effect: fault.Effect(ev.Fault), For: ev.Limit}
-		}
-	}
-	e.replayer = sched.Replay(labels)
-	return e.replayer
-}
-
 // result is what the run came to, after play.
 func (e *engine) result() *Result {
 	r := e.observed()
@@ -209,8 +169,9 @@ func (e *engine) result() *Result {
 	if e.opt.keep {
 		r.Events = e.events
 	}
-	if e.replayer != nil {
-		r.Diverged = e.replayer.Diverged()
+	r.Diverged = e.diverged()
+	if e.noted != nil {
+		r.Turns = turns(e.noted.Turns)
 	}
 	r.Outcome = Outcome(r.Verdict.Outcome())
 	if e.crash != nil {

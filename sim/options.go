@@ -19,6 +19,7 @@ type options struct {
 	keep     bool
 	recorded []trace.Event
 	choices  choice.Source
+	noted    bool
 }
 
 type optionFunc func(*options)
@@ -28,10 +29,10 @@ func (f optionFunc) apply(o *options) { f(o) }
 // maxStepsDefault ends a run that would not end by itself. The longest scenario of the library takes a twentieth of it.
 const maxStepsDefault = 200_000
 
-// Seed sets the seed of every decision; default 1.
+// Seed sets the seed of every decision; default 1, or that of a resolved scenario.
 func Seed(seed uint64) Option { return optionFunc(func(o *options) { o.seed = seed }) }
 
-// Strategy names the scheduler's strategy; default random.
+// Strategy names the scheduler's strategy; default random, or that of a resolved scenario.
 func Strategy(name string) Option { return optionFunc(func(o *options) { o.strategy = name }) }
 
 // SystemName is the name of the system under test that goes into the trace's header.
@@ -46,6 +47,9 @@ func MaxSteps(n int) Option { return optionFunc(func(o *options) { o.maxSteps = 
 // KeepEvents keeps every event in Result.Events.
 func KeepEvents() Option { return optionFunc(func(o *options) { o.keep = true }) }
 
+// NoteTurns notes in Result.Turns what the strategy takes out of order.
+func NoteTurns() Option { return optionFunc(func(o *options) { o.noted = true }) }
+
 // Replay follows the labels and the fault effects of a recorded run.
 func Replay(events []trace.Event) Option {
 	return optionFunc(func(o *options) { o.strategy, o.recorded = "replay", events })
@@ -59,6 +63,8 @@ func Choices(src choice.Source) Option {
 
 // Strategies lists the names that Strategy takes: random picks one point at a time, each with the same probability; pct lets one
 // actor go on until it waits, with a few changes at random (sched.PCT); pos shares the chance among orders that differ in what
-// races (sched.POS); round-robin lets the actors take turns; pairs picks two points for each step (see pairs.go); replay follows a
+// races (sched.POS); round-robin lets the actors take turns; in-order lets each go on until it waits (sched.InOrder); pairs picks two points for each step (see pairs.go); replay follows a
 // trace.
-func Strategies() []string { return []string{"random", "pct", "pos", "round-robin", pairs, "replay"} }
+func Strategies() []string {
+	return []string{"random", "pct", "pos", "round-robin", inOrder, pairs, "replay"}
+}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/holdfast-sim/holdfast/model"
+	"github.com/holdfast-sim/holdfast/scenarios"
 	"github.com/holdfast-sim/holdfast/sim/report"
 	"github.com/holdfast-sim/holdfast/sim/trace"
 )
@@ -40,8 +41,10 @@ type Result struct {
 	Events []trace.Event
 	// Message says more of a crash (the panic and its stack) or of a stall (who waits for what).
 	Message string
-	// Diverged says where a replay left the recorded run; empty if it did not.
+	// Diverged says where the run left the one that it was to repeat, a recorded one or a resolved scenario's; empty if it did not.
 	Diverged string
+	// Turns are what the strategy took out of order, if NoteTurns asked for them: a resolved scenario with these goes the same way.
+	Turns []scenarios.Turn
 	// Clashes counts points that could not be told apart: what determinism this system costs itself.
 	Clashes int
 }

@@ -18,13 +18,17 @@ import (
 // testing/synctest bubble and never fails t. While it runs GOMAXPROCS is 1: do not run tests in parallel with it.
 func Run(t *testing.T, build Builder, s *scenarios.Scenario, opts ...Option) *Result {
 	o := options{seed: 1, strategy: "random", system: "holdfast", maxSteps: maxStepsDefault}
+	s = s.Defaults()
+	if r := s.Spec.Resolved; r != nil {
+		o.seed, o.strategy = r.Seed, r.Strategy
+	}
 	for _, opt := range opts {
 		opt.apply(&o)
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	defer silence()()
 	seedGlobalRand(o.seed)
-	e := newEngine(build, s.Defaults(), o)
+	e := newEngine(build, s, o)
 	w := watch(&e.steps)
 	finished := make(chan any, 1)
 	go func() {

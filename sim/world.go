@@ -35,7 +35,7 @@ func (e *engine) setup() {
 	e.plan = fault.NewPlan(e.src, rules(e.scn.Spec.Faults)...)
 	spec := e.scn.Spec
 	e.loop = sched.NewLoop(sched.Config{
-		Strategy: e.strategy(), Together: e.together(), Beside: e.beside(), Source: e.src, Decide: e.decide, Sink: e.sink, Settled: e.settled,
+		Strategy: e.newStrategy(), Together: e.together(), Beside: e.beside(), Source: e.src, Decide: e.decide, Sink: e.sink, Settled: e.settled,
 		Crash:      func(int) { e.crashNow(e.downtime()) },
 		LatencyMin: time.Duration(spec.Latency.Min), LatencyMax: time.Duration(spec.Latency.Max),
 	})
@@ -243,7 +243,7 @@ func rules(faults []scenarios.Fault) []fault.Rule {
 	out := make([]fault.Rule, len(faults))
 	for i, f := range faults {
 		on := fault.Predicate{
-			Verb: f.On.Verb, Resource: f.On.Resource, Name: f.On.Name, Actor: f.On.Actor, Nth: f.On.Nth, API: f.On.API,
+			Verb: f.On.Verb, Resource: f.On.Resource, Name: f.On.Name, Actor: f.On.Actor, Label: f.On.Label, Nth: f.On.Nth, API: f.On.API,
 			From: time.Duration(f.On.From), Until: time.Duration(f.On.Until),
 		}
 		out[i] = fault.Rule{On: on, Effect: f.Effect, For: time.Duration(f.For), Chance: f.Chance}

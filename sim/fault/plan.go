@@ -64,7 +64,7 @@ type Site struct {
 
 // Predicate selects sites; an empty field selects all.
 type Predicate struct {
-	Verb, Resource, Name, Actor string
+	Verb, Resource, Name, Actor, Label string
 	// API selects sites at the API server only.
 	API bool
 	// Nth selects only the n-th site, from 1, that the rest of the predicate selects; 0 selects all.
@@ -111,6 +111,16 @@ func (p *Plan) Add(r Rule) {
 // End makes every later decision None.
 func (p *Plan) End() { p.ended = true }
 
+// Missed returns the labels that rules name and that no site had.
+func (p *Plan) Missed() (labels []string) {
+	for i, r := range p.rules {
+		if r.On.Label != "" && p.seen[i] == 0 {
+			labels = append(labels, r.On.Label)
+		}
+	}
+	return labels
+}
+
 // Decide returns the effect for a site.
 func (p *Plan) Decide(s Site) Decision {
 	if p.ended {
@@ -133,7 +143,7 @@ func (p *Plan) Decide(s Site) Decision {
 }
 
 func (p Predicate) selects(s Site) bool {
-	return match(p.Verb, s.Verb) && match(p.Resource, s.Resource) && match(p.Name, s.Name) && match(p.Actor, s.Actor) &&
+	return match(p.Verb, s.Verb) && match(p.Resource, s.Resource) && match(p.Name, s.Name) && match(p.Actor, s.Actor) && match(p.Label, s.Label) &&
 		!(p.API && (s.Resource == Backend || s.Resource == CSI)) && s.At >= p.From && (p.Until == 0 || s.At < p.Until)
 }
 
