@@ -18,11 +18,13 @@ func again(src source, seed uint64, s *settings) string {
 	default:
 		words = append(words, quoteArg(src.arg))
 	}
-	words = append(words, fmt.Sprintf("--seed %#x", seed))
-	if s.system != defaultSystem {
+	if src.resolved == nil || src.resolved.Seed != seed {
+		words = append(words, fmt.Sprintf("--seed %#x", seed))
+	}
+	if s.system != defaultSystem || src.resolved != nil && s.given["system"] {
 		words = append(words, "--system "+s.system)
 	}
-	if s.strategy != defaultStrategy {
+	if s.strategy != defaultStrategy || src.resolved != nil && s.given["strategy"] {
 		words = append(words, "--strategy "+s.strategy)
 	}
 	return strings.Join(words, " ")

@@ -20,6 +20,9 @@ type source struct {
 	name string // the scenario's name
 	text string // its text, as a worker reads it; empty for chaos
 	arg  string // as it was typed, so that it can be typed again; empty for chaos
+	// resolved says how the scenario goes when nobody says otherwise; nil if it does not.
+	resolved *scenarios.Resolved
+	buried   bool // it is from the graveyard
 	// account says what an import used and what it skipped; nil for what is no recording.
 	account *incident.Account
 }
@@ -153,5 +156,5 @@ func read(name string, r io.Reader) (source, error) {
 }
 
 func fromScenario(s *scenarios.Scenario, arg string) source {
-	return source{name: s.Metadata.Name, text: string(scenarios.Format(s)), arg: arg}
+	return source{name: s.Metadata.Name, text: string(scenarios.Format(s)), arg: arg, resolved: s.Defaults().Spec.Resolved}
 }

@@ -26,6 +26,7 @@ type mutation struct {
 	seeds   int
 	workers int
 	list    bool
+	shrink  bool
 	output  string
 }
 
@@ -51,6 +52,7 @@ compile and link), and whether the race detector was built in. Neither the sourc
 	f.StringSliceVar(&m.only, "only", nil, "ids of mutants to try, or patterns of ids")
 	f.IntVar(&m.seeds, "seeds", m.seeds, "seeds of chaos that a mutant gets, from 1 on")
 	f.IntVar(&m.workers, "workers", m.workers, "mutants that are built and run at once")
+	f.BoolVar(&m.shrink, "shrink", false, "make each finding small, and say to how many lines")
 	f.BoolVar(&m.list, "list", false, "list the mutants, and run none")
 	f.StringVarP(&m.output, "output", "o", m.output, "form of the score on stdout: text, or json for one document")
 	return c
@@ -81,7 +83,7 @@ func (m *mutation) run(c *cobra.Command) error {
 	}
 	ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	score := mutants.Campaign{Root: root, Seeds: m.seeds, Workers: m.workers, Each: m.tell(c)}.Run(ctx, product, harness)
+	score := mutants.Campaign{Root: root, Seeds: m.seeds, Workers: m.workers, Shrink: m.shrink, Each: m.tell(c)}.Run(ctx, product, harness)
 	return m.report(c, score)
 }
 

@@ -61,6 +61,7 @@ writer, nothing live is cleared, nothing stale stays.
 		root.AddCommand(c)
 	}
 	add("search", newRun(known))
+	add("search", newShrink(known))
 	add("search", newCheck(known))
 	add("search", newMutants())
 	add("incidents", newImport())

@@ -50,7 +50,15 @@ go run turns every exit code but 0 into 1; for the codes below build the program
 			if err != nil {
 				return err
 			}
-			return search(c, chosen, s)
+			buried := &graveyard{dir: s.graveyard}
+			first, err := buried.sources(s.system)
+			if err != nil {
+				return err
+			}
+			if chosen = chosen.exhume(first); chosen.known(s) != nil {
+				return chosen.known(s)
+			}
+			return search(c, chosen, s, buried)
 		},
 	}
 	s.flags(c.Flags(), defaultSystem)
@@ -59,7 +67,7 @@ go run turns every exit code but 0 into 1; for the codes below build the program
 }
 
 // search runs a campaign and reports.
-func search(c *cobra.Command, chosen selection, s *settings) error {
+func search(c *cobra.Command, chosen selection, s *settings, buried *graveyard) error {
 	command, err := workerCommand()
 	if err != nil {
 		return err
@@ -67,7 +75,14 @@ func search(c *cobra.Command, chosen selection, s *settings) error {
 	ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	total := chosen.count()
+	m, err := newMinimizer(s, shrinkBudget)
+	if err != nil {
+		return err
+	}
+	defer m.pool.Close()
 	k := &collector{
+		ctx: ctx, minimizer: m, graveyard: buried,
+
 		settings: s, chosen: chosen, out: c.OutOrStdout(), errs: c.ErrOrStderr(), total: total,
 		findings: findings{dir: s.out}, progress: newProgress(c.ErrOrStderr(), total), text: s.output == "text",
 	}
@@ -91,6 +106,10 @@ const blocksMax = 10
 
 // collector takes the runs of a campaign in order and makes the report.
 type collector struct {
+	ctx       context.Context
+	minimizer *minimizer
+	graveyard *graveyard
+	shrunk    int
 	settings  *settings
 	chosen    selection
 	out, errs io.Writer
@@ -114,6 +133,12 @@ func (k *collector) each(f campaign.Finding) {
 			k.warned = true
 			fmt.Fprintln(k.errs, "warning:", err)
 		}
+		if src.resolved == nil {
+			k.shrink(&r, f.Tape)
+		}
+	}
+	if src.buried {
+		k.graveyard.add(src, r)
 	}
 	if f.Job.KeepTape {
 		observe(src.account, f.Tape)
@@ -129,6 +154,21 @@ func (k *collector) each(f campaign.Finding) {
 		say = func() { k.block(r) }
 	}
 	k.progress.add(r.Outcome.Finding(), say)
+}
+
+// shrink makes one of the first findings small.
+func (k *collector) shrink(r *report.Run, tape []byte) {
+	if r.Trace == "" || k.shrunk >= k.settings.shrink || target(*r) == "" {
+		return
+	}
+	k.shrunk++
+	least, err := k.minimizer.beside(k.ctx, r, tape)
+	if err == nil {
+		err = k.graveyard.bury(least)
+	}
+	if err != nil && k.ctx.Err() == nil {
+		fmt.Fprintf(k.errs, "warning: %s stays as large as it is: %v\n", r.Trace, err)
+	}
 }
 
 // observe shows a recording's account what our run made of the same wishes. Of several seeds it sees the first.
@@ -160,7 +200,7 @@ func (k *collector) end(interrupted bool) error {
 	code := k.code(interrupted)
 	if !k.text {
 		d := report.NewDocument(&k.summary, k.listed)
-		d.Planned, d.Interrupted = k.total, interrupted
+		d.Planned, d.Interrupted, d.Graveyard = k.total, interrupted, k.graveyard.document()
 		k.account(&d)
 		if code != exitHeld {
 			d.Settings = k.settings.effective
@@ -179,6 +219,7 @@ func (k *collector) end(interrupted bool) error {
 		}
 		fmt.Fprintln(k.out)
 	}
+	k.graveyard.tell(k.out)
 	if err := report.Table(k.out, &k.summary); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"strings"
 
 	"github.com/holdfast-sim/holdfast/scenarios"
 	"github.com/holdfast-sim/holdfast/sim/campaign"
@@ -22,6 +23,25 @@ type selection []group
 type group struct {
 	source source
 	seeds  span
+}
+
+// exhume puts the findings of the graveyard before what was chosen.
+func (s selection) exhume(buried []source) selection {
+	var first selection
+	for _, src := range buried {
+		first = append(first, group{src, span{src.resolved.Seed, src.resolved.Seed}})
+	}
+	return append(first, s...)
+}
+
+// known refuses resolved scenarios of systems that this program cannot build.
+func (s selection) known(set *settings) error {
+	for _, g := range s {
+		if name := g.source.system(set); set.known[name] == nil {
+			return usage("--system NAME runs it on one of "+strings.Join(set.known.names(), ", "), "%s: the system %q is not part of this program", g.source.arg, name)
+		}
+	}
+	return nil
 }
 
 // choose makes the selection of a command line. Without arguments it is the library once and two hundred seeds of chaos, or
@@ -49,7 +69,11 @@ func choose(args []string, s *settings, stdin io.Reader) (selection, error) {
 			return nil, err
 		}
 		for _, src := range found {
-			chosen = append(chosen, group{src, seeds})
+			own := seeds
+			if r := src.resolved; r != nil && !given {
+				own = span{r.Seed, r.Seed}
+			}
+			chosen = append(chosen, group{src, own})
 		}
 	}
 	return chosen, nil
@@ -84,9 +108,25 @@ func (s selection) job(i int, set *settings) campaign.Job {
 		first = before.arg != src.arg
 	}
 	return campaign.Job{
-		System: set.system, Scenario: src.name, Source: src.text, Seed: seed, Strategy: set.strategy,
+		System: src.system(set), Scenario: src.name, Source: src.text, Seed: seed, Strategy: src.strategy(set),
 		KeepTape: first && src.account != nil, // its account compares the recorded cluster with our run
 	}
+}
+
+// strategy is what a source is run with: a resolved one has its own, if nobody says otherwise.
+func (s source) strategy(set *settings) string {
+	if s.resolved != nil && !set.given["strategy"] {
+		return s.resolved.Strategy
+	}
+	return set.strategy
+}
+
+// system is the system under test of a source: that of a resolved one, if nobody says otherwise.
+func (s source) system(set *settings) string {
+	if s.resolved != nil && s.resolved.System != "" && !set.given["system"] {
+		return s.resolved.System
+	}
+	return set.system
 }
 
 // recordings returns the sources that were imported, in order.

@@ -27,9 +27,12 @@ type settings struct {
 	system      string
 	workers     int
 	failFast    bool
+	shrink      int // findings to make small
+	graveyard   string
 	stall       time.Duration
 	effective   []string          // name=value, and where it came from
 	variables   map[string]string // of the flags whose values came from the environment
+	given       map[string]bool   // the flags that somebody set, one way or the other
 }
 
 // defaultStrategy is what a run takes that is told nothing else.
@@ -50,12 +53,15 @@ func (s *settings) campaignFlags(f *pflag.FlagSet) {
 	f.StringVar(&s.strategy, "strategy", defaultStrategy, "how the scheduler picks what happens next: "+strings.Join(strategies(), ", "))
 	f.StringVar(&s.results, "results", string(report.ListFailed), "runs to list one by one: failed, all, none")
 	f.IntVar(&s.workers, "workers", runtime.NumCPU(), "worker processes")
+	f.IntVar(&s.shrink, "shrink", shrinkDefault, "how many findings, the first ones, to make small")
+	f.StringVar(&s.graveyard, "graveyard", graveyardDefault, "directory of earlier findings, which are run first, and of new ones; empty is none")
 	f.BoolVar(&s.failFast, "fail-fast", false, "end with the first finding")
 }
 
 // resolve takes what no flag says from the environment, and checks everything.
 func (s *settings) resolve(c *cobra.Command) error {
 	var err error
+	s.given = make(map[string]bool)
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		if f.Name == "help" || err != nil {
 			return
@@ -72,6 +78,7 @@ func (s *settings) resolve(c *cobra.Command) error {
 			s.variables[f.Name] = variable
 			from = " (from " + variable + ")"
 		}
+		s.given[f.Name] = f.Changed || from != ""
 		if f.Value.String() != "" {
 			s.effective = append(s.effective, f.Name+"="+f.Value.String()+from)
 		}
@@ -118,6 +125,8 @@ func (s *settings) check() error {
 		return usage("", "%s and %s exclude each other", s.called("seed"), s.called("seeds"))
 	case s.workers < 0:
 		return usage("", "%s %d is negative", s.called("workers"), s.workers)
+	case s.shrink < 0:
+		return usage("0 makes none small", "%s %d is negative", s.called("shrink"), s.shrink)
 	case s.stall < 0:
 		return usage("", "%s %s is negative", s.called("stall"), s.stall)
 	case s.out == "":

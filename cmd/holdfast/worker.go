@@ -87,6 +87,9 @@ func (w *runner) run(job campaign.Job, tape io.Writer) (run report.Run) {
 	if job.Strategy != "" {
 		opts = append(opts, sim.Strategy(job.Strategy))
 	}
+	if job.Turns {
+		opts = append(opts, sim.NoteTurns())
+	}
 	if job.Replay != "" && err == nil {
 		var recorded []trace.Event
 		_, recorded, err = readTrace(job.Replay)
@@ -98,6 +101,9 @@ func (w *runner) run(job campaign.Job, tape io.Writer) (run report.Run) {
 	r := sim.Run(w.t, w.known[job.System], s, opts...)
 	run.Strategy, run.Outcome, run.TraceHash, run.Verdict, run.Tally = r.Strategy, r.Outcome, r.TraceHash, r.Verdict, r.Tally
 	run.Steps, run.Virtual, run.Busy, run.Message, run.Diverged = r.Steps, r.Virtual, r.VirtualBusy, r.Message, r.Diverged
+	if r.Outcome != sim.Held {
+		run.Turns = r.Turns
+	}
 	return run
 }
 

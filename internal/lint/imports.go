@@ -37,6 +37,7 @@ var layers = []layer{
 	{dir: "sim", imports: []string{"sim/trace", "sim/choice", "sim/fault", "sim/sched", "sim/clock", "sim/cluster",
 		"model", "scenarios", "scenarios/incident", "sim/report"}},
 	{dir: "sim/campaign", imports: []string{"sim", "sim/trace", "sim/report", "model", "scenarios"}},
+	{dir: "sim/shrink", imports: []string{"sim/trace", "sim/fault", "sim/report", "model", "scenarios"}},
 	{dir: "sim/proptest", imports: []string{"sim", "sim/trace", "sim/choice", "sim/report", "scenarios"}},
 
 	// The product.

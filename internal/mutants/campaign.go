@@ -17,6 +17,8 @@ type Campaign struct {
 	Seeds int
 	// Workers is how many mutants are built and run at once; less than 1 means 1.
 	Workers int
+	// Shrink makes what killed a mutant small.
+	Shrink bool
 	// Each, if not nil, is called after each mutant and each control, by one goroutine at a time.
 	Each func(done, of int, row Row)
 }
@@ -33,6 +35,8 @@ type Row struct {
 	Message  string
 	Runs     int           // runs to the kill, this one included
 	CPU      time.Duration // processor time to the kill, without compile and link
+	// Minimal is what the finding was made small to; nil if it was not.
+	Minimal *report.MinimalEntry
 	// Err says why there is no answer: it does not apply, does not build, or its process went wrong.
 	Err error
 }
@@ -187,6 +191,9 @@ func (c Campaign) toTheKill(ctx context.Context, program string, seeds int, row 
 
 func (r *Row) kill(e *report.Entry) {
 	r.Scenario, r.Seed, r.Killer, r.Message = e.Scenario, e.Seed, string(e.Verdict), lastLine(e.Message)
+	if r.Minimal = e.Minimal; r.Minimal != nil {
+		r.CPU -= time.Duration(r.Minimal.CPU * float64(time.Second))
+	}
 	for i, v := range e.Violations {
 		if i == 0 {
 			r.Killer, r.Message = v.Invariant, v.Message

@@ -48,7 +48,11 @@ func (c Campaign) library(ctx context.Context, program string) (trial, error) {
 func (c Campaign) try(ctx context.Context, program string, what ...string) (trial, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it has not ended within %v", limit))
 	defer cancel()
-	args := append([]string{"run", "--workers", "1", "--fail-fast", "-o", "json",
+	small := "0"
+	if c.Shrink {
+		small = "1"
+	}
+	args := append([]string{"run", "--workers", "1", "--fail-fast", "-o", "json", "--shrink", small, "--graveyard", "",
 		"--out", filepath.Join(filepath.Dir(program), "out")}, what...)
 	cmd := c.command(ctx, program, args...)
 	var out, errs bytes.Buffer

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/holdfast-sim/holdfast/sim/report"
 )
 
 // Score is what came of a campaign.
@@ -29,18 +31,35 @@ func (s Score) Clean() bool {
 
 // Median is the processor time to the kill of half of the killed mutants of the product, zero if there is none.
 func (s Score) Median() time.Duration {
-	var times []time.Duration
+	var times []float64
 	for _, r := range s.Product {
 		if r.Killed() {
-			times = append(times, r.CPU)
+			times = append(times, r.CPU.Seconds())
 		}
 	}
-	slices.Sort(times)
-	n := len(times)
+	return time.Duration(median(times) * float64(time.Second))
+}
+
+// small is what half of the findings that were made small came to: the lines of timeline, faults and turns, and the processor seconds
+// that it took; n is how many there are.
+func (s Score) small() (n int, lines, seconds float64) {
+	var all, cpu []float64
+	for _, r := range s.Product {
+		if m := r.Minimal; m != nil {
+			all, cpu = append(all, float64(m.Operations+m.Faults+m.Turns)), append(cpu, m.CPU)
+		}
+	}
+	return len(all), median(all), median(cpu)
+}
+
+// median sorts what it is given.
+func median(xs []float64) float64 {
+	n := len(xs)
 	if n == 0 {
 		return 0
 	}
-	return (times[(n-1)/2] + times[n/2]) / 2
+	slices.Sort(xs)
+	return (xs[(n-1)/2] + xs[n/2]) / 2
 }
 
 func killed(rows []Row) (n int) {
@@ -128,6 +147,9 @@ func (s Score) summary() string {
 	if n := len(s.Product); n > 0 {
 		k := killed(s.Product)
 		fmt.Fprintf(&b, "killed %d of %d mutants (%.1f%%), median %.2f CPU seconds to the kill\n", k, n, 100*float64(k)/float64(n), s.Median().Seconds())
+		if n, lines, seconds := s.small(); n > 0 {
+			fmt.Fprintf(&b, "made small: %d findings, median %g lines of timeline, faults and turns, in %.2f CPU seconds\n", n, lines, seconds)
+		}
 		list(&b, "survived", s.Product, func(r Row) bool { return !r.Killed() && r.Err == nil })
 		list(&b, "no answer", s.Product, func(r Row) bool { return r.Err != nil })
 	}
@@ -191,19 +213,20 @@ type harnessScore struct {
 }
 
 type documentRow struct {
-	ID         string   `json:"id"`
-	Title      string   `json:"title"`
-	Source     Source   `json:"source,omitempty"`
-	Breaks     []string `json:"breaks,omitempty"`
-	Killer     string   `json:"killedBy,omitempty"`
-	Violated   []string `json:"violated,omitempty"`
-	Scenario   string   `json:"scenario,omitempty"`
-	Seed       uint64   `json:"seed,omitempty"`
-	Message    string   `json:"message,omitempty"`
-	Runs       int      `json:"runs"`
-	CPUSeconds float64  `json:"cpuSeconds"`
-	Race       bool     `json:"race"`
-	Error      string   `json:"error,omitempty"`
+	ID         string               `json:"id"`
+	Title      string               `json:"title"`
+	Source     Source               `json:"source,omitempty"`
+	Breaks     []string             `json:"breaks,omitempty"`
+	Killer     string               `json:"killedBy,omitempty"`
+	Violated   []string             `json:"violated,omitempty"`
+	Scenario   string               `json:"scenario,omitempty"`
+	Seed       uint64               `json:"seed,omitempty"`
+	Message    string               `json:"message,omitempty"`
+	Runs       int                  `json:"runs"`
+	CPUSeconds float64              `json:"cpuSeconds"`
+	Race       bool                 `json:"race"`
+	Minimal    *report.MinimalEntry `json:"minimal,omitempty"`
+	Error      string               `json:"error,omitempty"`
 }
 
 // WriteJSON writes the score as one document.
@@ -224,7 +247,7 @@ func rows(all []Row) []documentRow {
 	for i, r := range all {
 		out[i] = documentRow{
 			ID: r.ID, Title: r.Title, Source: r.Source, Breaks: r.Breaks, Killer: r.Killer, Violated: r.All, Scenario: r.Scenario, Seed: r.Seed,
-			Message: r.Message, Runs: r.Runs, CPUSeconds: r.CPU.Seconds(), Race: r.Race,
+			Message: r.Message, Runs: r.Runs, CPUSeconds: r.CPU.Seconds(), Race: r.Race, Minimal: r.Minimal,
 		}
 		if r.Err != nil {
 			out[i].Error = r.Err.Error()

@@ -36,6 +36,8 @@ type Job struct {
 	Strategy string `json:"strategy,omitempty"`
 	// Replay is the path of a trace that the run is to follow.
 	Replay string `json:"replay,omitempty"`
+	// Turns asks for what the strategy took out of order, if the run does not hold.
+	Turns bool `json:"turns,omitempty"`
 	// KeepTape asks for the trace even if the run held.
 	KeepTape bool `json:"-"`
 }

@@ -33,6 +33,14 @@ type Document struct {
 	Account        any              `json:"account,omitempty"`  // what the import of the one recording used and skipped
 	Accounts       map[string]any   `json:"accounts,omitempty"` // of several recordings, by name
 	Settings       []string         `json:"settings,omitempty"`
+	Graveyard      *Graveyard       `json:"graveyard,omitempty"`
+}
+
+// Graveyard counts the runs of earlier findings, which are among all others.
+type Graveyard struct {
+	Runs     int      `json:"runs"`
+	Held     int      `json:"held"`
+	Diverged []string `json:"diverged,omitempty"` // of those that held, where they left the way they went once
 }
 
 // Entry is one run in a Document.
@@ -51,8 +59,22 @@ type Entry struct {
 	Trace          string         `json:"trace,omitempty"` // the file
 	Message        string         `json:"message,omitempty"`
 	Diverged       string         `json:"diverged,omitempty"`
+	Minimal        *MinimalEntry  `json:"minimal,omitempty"`
 	Inconclusive   []string       `json:"inconclusive,omitempty"` // invariants without an answer
 	Tally          map[string]int `json:"tally,omitempty"`
+}
+
+// MinimalEntry is what a finding was made small to.
+type MinimalEntry struct {
+	Operations int     `json:"operations"`
+	Faults     int     `json:"faults"`
+	Turns      int     `json:"turns"`
+	Schedule   string  `json:"schedule,omitempty"` // the strategy whose order it needs as it is
+	Runs       int     `json:"runs"`
+	CPU        float64 `json:"cpuSeconds"`      // of these runs
+	Spent      bool    `json:"spent,omitempty"` // the budget ended before there was nothing left to try
+	File       string  `json:"file"`
+	Repro      string  `json:"repro"`
 }
 
 // Violation is one violated invariant in an Entry.
@@ -117,6 +139,9 @@ func entry(r Run) Entry {
 		Scenario: r.Scenario, Seed: r.Seed, Strategy: r.Strategy, Verdict: r.Outcome, TraceHash: r.TraceHash, Steps: r.Steps,
 		VirtualSeconds: r.Virtual.Seconds(), Violations: []Violation{}, Repro: r.Again, System: r.System, Replay: r.Replay, Trace: r.Trace,
 		Message: r.Message, Diverged: r.Diverged, Tally: r.Tally,
+	}
+	if m := r.Minimal; m != nil {
+		e.Minimal = &MinimalEntry{m.Operations, m.Faults, m.Turns, m.Schedule, m.Runs, m.CPU.Seconds(), m.Spent, m.Path, m.Again}
 	}
 	for _, j := range r.Verdict.Violations() {
 		e.Violations = append(e.Violations, Violation{j.Invariant, j.Step, plain(j.Message), j.Witnesses})

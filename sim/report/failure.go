@@ -15,7 +15,7 @@ import (
 // last lines for copy and paste.
 func Failure(w io.Writer, r Run) error {
 	b := bufio.NewWriter(w)
-	vs, first := r.Verdict.Violations(), r.first()
+	vs, first := r.Verdict.Violations(), r.First()
 	headline(b, r, first)
 	for i, v := range vs {
 		if i == 2 {
@@ -32,7 +32,12 @@ func Failure(w io.Writer, r Run) error {
 			fmt.Fprintf(b, "  no answer for %s\n", line)
 		}
 	}
-	events(b, r.Story, first)
+	if m := r.Minimal; m != nil {
+		fmt.Fprintf(b, "  minimal: %s\n", m)
+		events(b, m.Story, m.Step, first.Invariant)
+	} else {
+		events(b, r.Story, first.Step, first.Invariant)
+	}
 	if r.Diverged != "" {
 		fmt.Fprintf(b, "  diverged: %s\n", r.Diverged)
 	}
@@ -41,6 +46,9 @@ func Failure(w io.Writer, r Run) error {
 	}
 	if r.Replay != "" {
 		fmt.Fprintf(b, "  replay:   %s\n", r.Replay)
+	}
+	if r.Minimal != nil {
+		fmt.Fprintf(b, "  small:    %s\n", r.Minimal.Again)
 	}
 	if r.Again != "" {
 		fmt.Fprintf(b, "  again:    %s\n", r.Again)
@@ -89,7 +97,7 @@ func headline(b *bufio.Writer, r Run, first model.Result) {
 }
 
 // events writes the story, and an arrow at the step that broke the invariant.
-func events(b *bufio.Writer, story []trace.Event, j model.Result) {
+func events(b *bufio.Writer, story []trace.Event, step int, invariant string) {
 	type line struct{ at, verb, object, note string }
 	lines := make([]line, 0, len(story))
 	var atWidth, verbWidth int
@@ -101,14 +109,14 @@ func events(b *bufio.Writer, story []trace.Event, j model.Result) {
 	}
 	last := -1
 	for i, e := range story {
-		if e.Step == j.Step && j.Step > 0 {
+		if e.Step == step && step > 0 {
 			last = i
 		}
 	}
 	for i, l := range lines {
 		text := fmt.Sprintf("     %-*s  %-*s  %s", atWidth, l.at, verbWidth, l.verb, row(l.object, l.note))
 		if i == last {
-			text = strings.TrimRight(text, " ") + "  <- " + j.Invariant
+			text = strings.TrimRight(text, " ") + "  <- " + invariant
 		}
 		fmt.Fprintln(b, text)
 	}

@@ -124,8 +124,8 @@ func TestFailureBlockIsShort(t *testing.T) {
 		for i := 1; i < len(r.Story); i++ {
 			require.LessOrEqual(t, r.Story[i-1].Step, r.Story[i].Step, "a story goes forward")
 		}
-		if r.first().Step > 0 && len(r.Story) > 0 {
-			require.LessOrEqual(t, r.Story[len(r.Story)-1].Step, r.first().Step, "a story ends with the violation")
+		if r.First().Step > 0 && len(r.Story) > 0 {
+			require.LessOrEqual(t, r.Story[len(r.Story)-1].Step, r.First().Step, "a story ends with the violation")
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/holdfast-sim/holdfast/model"
+	"github.com/holdfast-sim/holdfast/scenarios"
 	"github.com/holdfast-sim/holdfast/sim/trace"
 )
 
@@ -51,8 +52,10 @@ type Run struct {
 	Message string `json:"message,omitempty"`
 	// Fault marks a run that a bug of the harness ended; it says nothing about the system under test.
 	Fault bool `json:"fault,omitempty"`
-	// Diverged says where a replay left the recorded run; empty if it did not.
+	// Diverged says where the run left the one that it was to repeat; empty if it did not.
 	Diverged string `json:"diverged,omitempty"`
+	// Turns are what the strategy of a run that did not hold took out of order, if that was asked for.
+	Turns []scenarios.Turn `json:"turns,omitempty"`
 
 	// Story are the few events that explain the first violation, Last all that came before and around it; see Tell.
 	Story, Last []trace.Event `json:"-"`
@@ -60,18 +63,20 @@ type Run struct {
 	Trace string `json:"-"`
 	// History is the path of the page that shows the calls which no order explains; empty if none was saved.
 	History string `json:"-"`
+	// Minimal is what the finding was made small to; nil if it was not.
+	Minimal *Minimal `json:"-"`
 	// Replay is the command that replays the saved trace, Again the one that runs the same seed anew.
 	Replay, Again string `json:"-"`
 }
 
 // Tell picks from all events of the run those that the report shows.
 func (r *Run) Tell(events []trace.Event) {
-	first := r.first()
+	first := r.First()
 	r.Story, r.Last = Story(events, first), Last(events, first.Step)
 }
 
-// first is the earliest violation, or a result without a step.
-func (r *Run) first() model.Result {
+// First is the earliest violation, or a result without a step.
+func (r *Run) First() model.Result {
 	if vs := r.Verdict.Violations(); len(vs) > 0 {
 		return vs[0]
 	}
