@@ -12,15 +12,6 @@ var (
 	backendVerbs = []string{"grant", "revoke", "fence", "exists"}
 	resources    = []string{"nodes", "persistentvolumes", "volumeattachments", "csinodes", "persistentvolumeclaims", "pods", "events",
 		"leases", "configmaps", "secrets", "storageclasses", "csidrivers", fault.Backend}
-	// only says which verbs an effect can meet; an effect that is missing here meets all.
-	only = map[fault.Effect][]string{
-		fault.Conflict:   {"update", "patch"},
-		fault.EmptyList:  {"list"},
-		fault.StaleRead:  {"get", "list"},
-		fault.Throttled:  apiVerbs,
-		fault.ErrorAfter: {"get", "list", "create", "update", "patch", "delete"},
-		fault.LateEffect: {"create", "update", "patch", "delete", "grant", "revoke", "fence"},
-	}
 )
 
 func (v *validator) fault(path string, f Fault) {
@@ -30,7 +21,8 @@ func (v *validator) fault(path string, f Fault) {
 	}
 	v.oneOf(path+".effect", string(f.Effect), words)
 	v.on(path+".on", f.On)
-	if verbs := only[f.Effect]; verbs != nil && f.On.Verb != "" && !slices.Contains(verbs, f.On.Verb) {
+	known := slices.Contains(slices.Concat(apiVerbs, backendVerbs), f.On.Verb)
+	if verbs := metBy(f.Effect); known && !slices.Contains(verbs, f.On.Verb) {
 		v.add(path+".effect", fmt.Sprintf("%s cannot meet %s", f.Effect, f.On.Verb), "", fieldValueHint("", verbs))
 	}
 	v.duration(path+".for", f.For)
@@ -44,6 +36,20 @@ func (v *validator) fault(path string, f Fault) {
 	if !(f.Chance >= 0 && f.Chance <= 1) {
 		v.add(path+".chance", fmt.Sprintf("chance is %v, outside of (0, 1]", f.Chance), "", "leave chance out for always")
 	}
+}
+
+// metBy are the verbs that an effect can meet.
+func metBy(e fault.Effect) (verbs []string) {
+	for _, verb := range slices.Concat(apiVerbs, backendVerbs) {
+		resource := ""
+		if slices.Contains(backendVerbs, verb) {
+			resource = fault.Backend
+		}
+		if e.Meets(verb, resource) {
+			verbs = append(verbs, verb)
+		}
+	}
+	return verbs
 }
 
 func (v *validator) on(path string, on On) {

@@ -45,6 +45,34 @@ func Effects() []Effect {
 // Delays reports whether the effect has a delay.
 func (e Effect) Delays() bool { return e == Latency || e == LateEffect || e == Deaf }
 
+// Meets reports whether the effect makes sense for a request; one for which it does not is left alone.
+func (e Effect) Meets(verb, resource string) bool {
+	switch e {
+	case Conflict:
+		return verb == "update" || verb == "patch"
+	case EmptyList:
+		return verb == "list"
+	case StaleRead:
+		return verb == "get" || verb == "list"
+	case Throttled:
+		return resource != Backend
+	case ErrorAfter: // what a backend calls internal, it has refused
+		return resource != Backend && verb != "watch"
+	case LateEffect:
+		return !Reads(verb)
+	}
+	return true
+}
+
+// Reads reports whether a verb changes nothing at the API server or at the backend.
+func Reads(verb string) bool {
+	switch verb {
+	case "get", "list", "watch", "exists":
+		return true
+	}
+	return false
+}
+
 // Resources of sites that are not at the API server: requests to the storage backend, and calls of the system itself.
 const (
 	Backend = "backend"

@@ -135,7 +135,7 @@ func (c *call) fire(e *trace.Event, d fault.Decision, after time.Duration) {
 	l.calls++
 	c.id = l.calls
 	c.fill(e)
-	if !applies(d.Effect, c.Verb, c.Resource) {
+	if !d.Effect.Meets(c.Verb, c.Resource) {
 		d = fault.Decision{}
 	}
 	e.Fault, e.Limit, e.Late = string(d.Effect), d.For, c.left()
@@ -239,23 +239,4 @@ func (c *call) late(d fault.Decision) {
 			e.Code = c.Code(err)
 		},
 	})
-}
-
-// applies reports whether an effect makes sense for a request; one that does not leaves it alone.
-func applies(effect fault.Effect, verb, resource string) bool {
-	switch effect {
-	case fault.Conflict:
-		return verb == "update" || verb == "patch"
-	case fault.EmptyList:
-		return verb == "list"
-	case fault.StaleRead:
-		return verb == "get" || verb == "list"
-	case fault.Throttled:
-		return resource != fault.Backend
-	case fault.ErrorAfter: // what a backend calls internal, it has refused
-		return resource != fault.Backend && verb != "watch"
-	case fault.LateEffect:
-		return !reads(verb)
-	}
-	return true
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/holdfast-sim/holdfast/sim/choice"
+	"github.com/holdfast-sim/holdfast/sim/fault"
 )
 
 // POS is partial order sampling (Yuan, Yang, Gu: Partial Order Aware Concurrency Sampling, CAV 2018). Each point gets a random
@@ -54,13 +55,5 @@ func races(a, b *Point) bool {
 	if x.Resource != y.Resource || x.Name != y.Name && x.Name != "" && y.Name != "" {
 		return false
 	}
-	return !reads(x.Verb) || !reads(y.Verb)
-}
-
-func reads(verb string) bool {
-	switch verb {
-	case "get", "list", "watch", "exists":
-		return true
-	}
-	return false
+	return !fault.Reads(x.Verb) || !fault.Reads(y.Verb)
 }
