@@ -53,6 +53,7 @@ const hangMax = 45 * time.Second
 func (s *state) takeCall(e *trace.Event) {
 	p := s.proc(e.Proc)
 	op := operationOf(e)
+	s.reached.call(s, e)
 	if e.Fault != "" {
 		s.counts.fault(s, e.Fault)
 		p.faulted(s, e)

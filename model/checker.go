@@ -96,6 +96,9 @@ func (c *Checker) Violated() bool {
 // Tally returns what happened so far, by name.
 func (c *Checker) Tally() Tally { return c.state.counts.tally() }
 
+// Reach returns which calls there were so far, and which faults met them.
+func (c *Checker) Reach() Reach { return c.state.reached.reach() }
+
 // Verdict ends the trace and judges it. No event can be taken in after that.
 func (c *Checker) Verdict() Verdict {
 	if c.done {

@@ -60,13 +60,14 @@ type state struct {
 	claimUIDs map[string]string // of PersistentVolumeClaims, by name
 	claims    bool              // the set-up tells what is bound to which claim
 	counts    counts
+	reached   reached
 }
 
 func newState(h trace.Header) *state {
 	s := &state{
 		setup: h.Setup, began: make(map[string]moment), nodes: make(map[string]*node), volumes: make(map[string]*volume),
 		wishes: make(map[string]*wish), procs: make(map[int]*proc), ops: make(map[int]*operation), calls: make(map[int]*call),
-		wallMax: h.Setup.Start, down: make(map[string]bool), counts: newCounts(),
+		wallMax: h.Setup.Start, down: make(map[string]bool), counts: newCounts(), reached: make(reached),
 		claimUIDs: make(map[string]string),
 	}
 	if h.Setup.NodeDead {
@@ -91,6 +92,7 @@ func (s *state) offers(power string) bool {
 
 // take takes one event in. The caller has settled the step before and moved the time.
 func (s *state) take(e *trace.Event) {
+	s.reached.other(e)
 	switch e.Kind {
 	case trace.Op:
 		s.takeOp(e)

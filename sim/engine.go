@@ -210,6 +210,7 @@ func (e *engine) observed() *Result {
 	}
 	r.TraceHash, r.Verdict, r.Tally, r.Last = e.writer.Hash(), e.checker.Verdict(), e.checker.Tally(), e.last()
 	r.Virtual, r.VirtualBusy = e.lastStep, e.lastStep-e.idle
+	r.Reach = e.checker.Reach()
 	return r
 }
 

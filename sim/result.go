@@ -35,6 +35,8 @@ type Result struct {
 	Virtual, VirtualBusy time.Duration
 	// Tally counts what the run met: faults by effect, conflicts, crashes, migrations, ...
 	Tally map[string]int
+	// Reach counts which calls there were, and which faults met them.
+	Reach model.Reach
 	// Last are the last 30 events up to the first violation, or up to the end.
 	Last []trace.Event
 	// Events are all events, if KeepEvents asked for them.

@@ -220,7 +220,7 @@ func (k *collector) end(interrupted bool) error {
 		fmt.Fprintln(k.out)
 	}
 	k.graveyard.tell(k.out)
-	if err := report.Table(k.out, &k.summary); err != nil {
+	if err := report.Table(k.out, &k.summary, k.settings.grid); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	if interrupted {

@@ -27,6 +27,7 @@ type settings struct {
 	system      string
 	workers     int
 	failFast    bool
+	grid        bool
 	shrink      int // findings to make small
 	graveyard   string
 	stall       time.Duration
@@ -55,6 +56,7 @@ func (s *settings) campaignFlags(f *pflag.FlagSet) {
 	f.IntVar(&s.workers, "workers", runtime.NumCPU(), "worker processes")
 	f.IntVar(&s.shrink, "shrink", shrinkDefault, "how many findings, the first ones, to make small")
 	f.StringVar(&s.graveyard, "graveyard", graveyardDefault, "directory of earlier findings, which are run first, and of new ones; empty is none")
+	f.BoolVar(&s.grid, "grid", false, "show of every call site which faults never met it")
 	f.BoolVar(&s.failFast, "fail-fast", false, "end with the first finding")
 }
 

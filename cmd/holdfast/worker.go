@@ -101,6 +101,7 @@ func (w *runner) run(job campaign.Job, tape io.Writer) (run report.Run) {
 	r := sim.Run(w.t, w.known[job.System], s, opts...)
 	run.Strategy, run.Outcome, run.TraceHash, run.Verdict, run.Tally = r.Strategy, r.Outcome, r.TraceHash, r.Verdict, r.Tally
 	run.Steps, run.Virtual, run.Busy, run.Message, run.Diverged = r.Steps, r.Virtual, r.VirtualBusy, r.Message, r.Diverged
+	run.Reach = r.Reach
 	if r.Outcome != sim.Held {
 		run.Turns = r.Turns
 	}

@@ -34,7 +34,7 @@ var layers = []layer{
 	{dir: "scenarios", imports: []string{"sim/choice", "sim/fault", "model/expression"}},
 	{dir: "scenarios/incident", imports: []string{"sim/trace", "scenarios"}},
 	{dir: "sim/cause", imports: []string{"sim/trace"}, std: true},
-	{dir: "sim/report", imports: []string{"sim/trace", "sim/cause", "model", "scenarios"}},
+	{dir: "sim/report", imports: []string{"sim/trace", "sim/fault", "sim/cause", "model", "scenarios"}},
 	{dir: "sim", imports: []string{"sim/trace", "sim/choice", "sim/fault", "sim/sched", "sim/clock", "sim/cluster",
 		"model", "scenarios", "scenarios/incident", "sim/report"}},
 	{dir: "sim/campaign", imports: []string{"sim", "sim/trace", "sim/report", "model", "scenarios"}},

@@ -30,6 +30,7 @@ type Document struct {
 	RatioBusy      float64          `json:"virtualBusyToWall"`
 	Invariants     []InvariantEntry `json:"invariants"`
 	Tally          map[string]Count `json:"tally"`
+	Grid           *Grid            `json:"grid,omitempty"`
 	Account        any              `json:"account,omitempty"`  // what the import of the one recording used and skipped
 	Accounts       map[string]any   `json:"accounts,omitempty"` // of several recordings, by name
 	Settings       []string         `json:"settings,omitempty"`
@@ -127,6 +128,10 @@ func NewDocument(s *Summary, listed []Run) Document {
 	}
 	for _, r := range listed {
 		d.Results = append(d.Results, entry(r))
+	}
+	if len(s.Reach) > 0 {
+		g := NewGrid(s.Reach)
+		d.Grid = &g
 	}
 	if d.Tally == nil {
 		d.Tally = map[string]Count{}

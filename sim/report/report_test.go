@@ -136,7 +136,7 @@ func TestTable(t *testing.T) {
 	s.Add(violatedRun())
 	s.Wall = 2 * time.Second
 	var b bytes.Buffer
-	require.NoError(t, Table(&b, &s))
+	require.NoError(t, Table(&b, &s, false))
 	var lines []string
 	for line := range strings.Lines(b.String()) {
 		lines = append(lines, strings.TrimRight(line, " \n"))

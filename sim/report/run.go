@@ -5,7 +5,7 @@
 //
 //	var s report.Summary
 //	s.Add(run)
-//	report.Table(os.Stdout, &s)
+//	report.Table(os.Stdout, &s, false)
 package report
 
 import (
@@ -48,6 +48,7 @@ type Run struct {
 	// Verdict has one result for each invariant, in the oracle's order.
 	Verdict model.Verdict  `json:"verdict"`
 	Tally   map[string]int `json:"tally"`
+	Reach   model.Reach    `json:"reach,omitempty"`
 	// Message is what a crash or a stall left behind: the panic's text and stacks.
 	Message string `json:"message,omitempty"`
 	// Fault marks a run that a bug of the harness ended; it says nothing about the system under test.

@@ -17,6 +17,8 @@ type Summary struct {
 	Outcomes   map[Outcome]int
 	Invariants []Invariant
 	Tally      map[string]Count
+	// Reach counts calls, and the faults that met them, over all runs.
+	Reach model.Reach
 }
 
 // Invariant counts the results of one invariant over all runs.
@@ -44,7 +46,7 @@ func (s *Summary) Add(r Run) {
 	s.Busy += r.Busy
 	s.CPU += r.CPU
 	if s.Outcomes == nil {
-		s.Outcomes, s.Tally = make(map[Outcome]int), make(map[string]Count)
+		s.Outcomes, s.Tally, s.Reach = make(map[Outcome]int), make(map[string]Count), make(model.Reach)
 	}
 	s.Outcomes[r.Outcome]++
 	for name, n := range r.Tally {
@@ -54,6 +56,9 @@ func (s *Summary) Add(r Run) {
 			c.Runs++
 		}
 		s.Tally[name] = c
+	}
+	for name, n := range r.Reach {
+		s.Reach[name] += n
 	}
 	for _, j := range r.Verdict.Results {
 		s.judge(j)

@@ -12,12 +12,14 @@ import (
 	"text/tabwriter"
 )
 
-// Table writes the end of a campaign: how much was run and how fast, the verdict of each invariant, and what occurred.
-func Table(w io.Writer, s *Summary) error {
+// Table writes the end of a campaign: how much was run and how fast, the verdict of each invariant, what occurred, and which faults
+// were tried where: the whole grid, or the sites that lack least.
+func Table(w io.Writer, s *Summary, whole bool) error {
 	var b bytes.Buffer
 	speed(&b, s)
 	invariants(&b, s)
 	tally(&b, s)
+	grid(&b, s, whole)
 	fmt.Fprintln(&b, Conclusion(s))
 	_, err := b.WriteTo(w)
 	return err

@@ -19,9 +19,9 @@ func Words(e trace.Event) (verb, object, note string) {
 	case trace.Return:
 		return "answer", strings.TrimSpace(e.Verb+" "+target(e)) + ": " + orOK(e.Code), join(late(e), e.Message)
 	case trace.Call:
-		return e.Verb, target(e), join(who(e), code(e), fault(e))
+		return e.Verb, target(e), join(who(e), code(e), effect(e))
 	case trace.Reply:
-		return "reply", strings.TrimSpace(e.Verb + " " + target(e)), join("to "+who(e), code(e), fault(e), e.Message)
+		return "reply", strings.TrimSpace(e.Verb + " " + target(e)), join("to "+who(e), code(e), effect(e), e.Message)
 	case trace.Deliver:
 		return "see", e.Resource + " " + e.Name + " " + strings.ToLower(e.Verb), join("cache of process "+strconv.Itoa(e.Proc), uid(e))
 	case trace.Wake:
@@ -151,7 +151,7 @@ func code(e trace.Event) string {
 	return e.Code
 }
 
-func fault(e trace.Event) string {
+func effect(e trace.Event) string {
 	if e.Fault == "" {
 		return ""
 	}
