@@ -83,6 +83,18 @@ var againCases = []narrowCase{
 			s.read("run", "n1")
 		})
 	}},
+	{"a wish that has ended is unpublished in the end", "L7", func(s *script, wrong bool) {
+		s.publish("vm", "n1")
+		s.unwish("vm", "n1")
+		if wrong {
+			actor := s.begins("unpublish", "vm", "n1")
+			s.call(actor, trace.Event{Verb: "get", Resource: "nodes", Name: "n1", Node: "n1", Code: "NotFound"})
+			s.ends("unpublish", "vm", "n1", "NotFound")
+			return
+		}
+		s.unpublishOnly("vm", "n1")
+		s.forget("vm", "n1")
+	}},
 	{"whoever cannot read the holder's node asks to be asked again", "S8", func(s *script, wrong bool) {
 		s.publish("vm", "n1")
 		s.wish("vm", "n2")

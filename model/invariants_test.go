@@ -193,6 +193,7 @@ var pairs = []pair{
 		s.publish("vm", "n1")
 		s.unpublish("vm", "")
 		s.marks["x"] = s.marks["gone"]
+		s.forget("vm", "n1")
 	}, edit{mark: "x", drop: true}},
 	{"a panic", "S20", func(s *script) { s.publish("vm", "n1") },
 		edit{mark: "goroutines", add: &trace.Event{Kind: trace.Probe, Name: "panic", Message: "close of nil channel"}}},

@@ -10,11 +10,13 @@ import (
 // what lets an operator walk away after an incident.
 //
 // Asked at the end of convergence, which lasts that long, and again at quiescence. A VolumeAttachment whose instance was
-// cleared or evicted stays attached until its wish ends: it is left out.
+// cleared or evicted stays attached until its wish ends: it is left out. When its wish has ended, some retry of its unpublish has
+// to succeed as one of a publish has to (L6), or its finalizer stays for ever.
 type agreement struct{ ruling }
 
 func newAgreement(s *state) rule {
 	r := &agreement{}
+	r.judge(s, "finalizers")
 	r.judge(s, "objects", "believer")
 	r.judge(s, "record", "believer", "persist", "record")
 	return r
@@ -22,7 +24,11 @@ func newAgreement(s *state) rule {
 
 func (r *agreement) step(s *state, e *trace.Event) {
 	p := s.leader
-	if (e.Name != "drain" && e.Name != "quiesce") || p == nil || !r.judged("objects") {
+	if (e.Name != "drain" && e.Name != "quiesce") || p == nil {
+		return
+	}
+	r.finalizers(s, e.Name)
+	if !r.judged("objects") {
 		return
 	}
 	window := s.setup.Interval + s.setup.Grace + s.passTime(p)
@@ -33,6 +39,21 @@ func (r *agreement) step(s *state, e *trace.Event) {
 		r.objects(s, p, v, window, e.Name)
 		if r.judged("record") && v.pv.exists && v.pv.valid && s.keepsRecords() {
 			r.record(s, p, v, e.Name)
+		}
+	}
+}
+
+// unpublishMax is how long an unpublish may take to succeed when nothing fails: the sidecar's longest wait between two calls, two of
+// its calls, and some jitter (L6 has the same of a publish).
+const unpublishMax = 5*time.Minute + 2*15*time.Second + 30*time.Second
+
+// finalizers judges the VolumeAttachments that are being deleted.
+func (r *agreement) finalizers(s *state, when string) {
+	for _, v := range s.order {
+		for _, w := range v.wishes {
+			if since := max(w.since.at, s.began["heal"].at); w.deleting && s.now.at-since >= unpublishMax {
+				r.violate(s, "finalizers", []int{w.made.step, w.since.step}, "the VolumeAttachment of %s on %s is being deleted for %v, and no unpublish has succeeded, at %s", v.handle, w.node, s.now.at-since, when)
+			}
 		}
 	}
 }

@@ -43,6 +43,8 @@ type Scenario struct {
 type Metadata struct {
 	Name        string `json:"name"`
 	Description string `json:"description,omitempty"`
+	// Threads are the public threads of the incident that it tells, such as kubernetes/kubernetes#65392.
+	Threads []string `json:"threads,omitempty"`
 }
 
 // Spec is the body of a scenario.

@@ -55,6 +55,7 @@ func refineSchema(defs jsonschema.Definitions) {
 	}
 	at("Scenario", "apiVersion").Const = APIVersion
 	at("Scenario", "kind").Const = Kind
+	at("Metadata", "threads").Items.Pattern = threadPattern.String()
 	at("Volume", "accessMode").Enum = words(accessModes)
 	at("Step", "lifecycle").Items = enum(lifecycleWords)
 	at("On", "verb").Enum = words(append(apiVerbs[:len(apiVerbs):len(apiVerbs)], backendVerbs...))

@@ -158,11 +158,13 @@ kind: Scenario
 metadata:
   name: node-same-name
   description: "two\nlines"
+  threads: ["kubernetes/kubernetes#67853", "kubernetes/kubernetes#79743"]
 spec:
   nodes: 2
   volumes:
   - {name: vm-disk, accessMode: ReadWriteOnce}
   - {name: other-disk, accessMode: ReadWriteOnce}
+  - {name: left-disk, accessMode: ReadWriteOnce}
   reconciler: {interval: 5m, gracePeriod: 30s}
   latency: {min: 1ms, max: 20ms}
   deliver: {min: 1ms, max: 50ms}

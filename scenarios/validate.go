@@ -22,6 +22,7 @@ const (
 var (
 	kubernetesNamePattern = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`)
 	invariantPattern      = regexp.MustCompile(`^(S([1-9]|1[0-9]|20)|L([1-9]|10))$`)
+	threadPattern         = regexp.MustCompile(`^[A-Za-z0-9][-A-Za-z0-9_.]*/[A-Za-z0-9][-A-Za-z0-9_.]*#[1-9][0-9]*$`)
 	accessModes           = []string{"ReadWriteOnce", "ReadWriteOncePod", "ReadOnlyMany", "ReadWriteMany"}
 )
 
@@ -43,6 +44,11 @@ func (s *Scenario) validate() Problems {
 	v.oneOf("kind", s.Kind, []string{Kind})
 	v.name("metadata.name", s.Metadata.Name)
 	v.text("metadata.description", s.Metadata.Description, descriptionMax)
+	for i, t := range s.Metadata.Threads {
+		if path := fmt.Sprintf("metadata.threads[%d]", i); !threadPattern.MatchString(t) {
+			v.add(path, fmt.Sprintf("%q names no thread", t), "", "it takes owner/repository#number")
+		}
+	}
 	v.nodeList(s.Spec.Nodes)
 	v.volumeList(s.Spec.Volumes)
 	v.settings(&s.Spec)

@@ -27,6 +27,7 @@ type mutation struct {
 	workers int
 	list    bool
 	shrink  bool
+	shown   bool // incidents only
 	output  string
 }
 
@@ -53,6 +54,7 @@ compile and link), and whether the race detector was built in. Neither the sourc
 	f.IntVar(&m.seeds, "seeds", m.seeds, "seeds of chaos that a mutant gets, from 1 on")
 	f.IntVar(&m.workers, "workers", m.workers, "mutants that are built and run at once")
 	f.BoolVar(&m.shrink, "shrink", false, "make each finding small, and say to how many lines")
+	f.BoolVar(&m.shown, "incidents", false, "show only the incidents of the library: each with the mutant that repeats it")
 	f.BoolVar(&m.list, "list", false, "list the mutants, and run none")
 	f.StringVarP(&m.output, "output", "o", m.output, "form of the score on stdout: text, or json for one document")
 	return c
@@ -71,6 +73,12 @@ func (m *mutation) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if m.shown {
+		product, harness = slices.DeleteFunc(product, func(p mutants.Patch) bool { return len(p.Shows) == 0 }), nil
+		if len(product) == 0 {
+			return nothing("holdfast mutants --incidents shows all", "none of these mutants shows an incident")
+		}
+	}
 	if m.list {
 		return listMutants(c, append(product, harness...))
 	}
@@ -83,7 +91,7 @@ func (m *mutation) run(c *cobra.Command) error {
 	}
 	ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	score := mutants.Campaign{Root: root, Seeds: m.seeds, Workers: m.workers, Shrink: m.shrink, Each: m.tell(c)}.Run(ctx, product, harness)
+	score := mutants.Campaign{Root: root, Seeds: m.seeds, Workers: m.workers, Shrink: m.shrink, Incidents: m.shown, Each: m.tell(c)}.Run(ctx, product, harness)
 	return m.report(c, score)
 }
 
@@ -139,6 +147,8 @@ func (m *mutation) tell(c *cobra.Command) func(done, of int, row mutants.Row) {
 		switch {
 		case row.Err != nil:
 			what = "no answer: " + row.Err.Error()
+		case m.shown:
+			what = "run"
 		case row.Killed():
 			what = fmt.Sprintf("%s after %d runs, %.2fs", row.Killer, row.Runs, row.CPU.Seconds())
 		case row.ID == "control":
@@ -150,8 +160,11 @@ func (m *mutation) tell(c *cobra.Command) func(done, of int, row mutants.Row) {
 
 func (m *mutation) report(c *cobra.Command, score mutants.Score) error {
 	write := score.WriteTable
-	if m.output == "json" {
+	switch {
+	case m.output == "json":
 		write = score.WriteJSON
+	case m.shown:
+		write = score.WriteIncidents
 	}
 	if err := write(c.OutOrStdout()); err != nil {
 		return fmt.Errorf("write the score: %w", err)
@@ -159,8 +172,9 @@ func (m *mutation) report(c *cobra.Command, score mutants.Score) error {
 	switch {
 	case score.Interrupted:
 		return exitWith(exitInterrupted)
-	case !score.Clean():
+	case m.shown && score.Shown(), !m.shown && score.Clean():
+		return nil
+	default:
 		return exitWith(exitFound)
 	}
-	return nil
 }

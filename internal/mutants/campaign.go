@@ -19,6 +19,8 @@ type Campaign struct {
 	Workers int
 	// Shrink makes what killed a mutant small.
 	Shrink bool
+	// Incidents tries only whether mutants repeat the incidents that they show.
+	Incidents bool
 	// Each, if not nil, is called after each mutant and each control, by one goroutine at a time.
 	Each func(done, of int, row Row)
 }
@@ -35,6 +37,8 @@ type Row struct {
 	Message  string
 	Runs     int           // runs to the kill, this one included
 	CPU      time.Duration // processor time to the kill, without compile and link
+	// Incidents are what came of those that the mutant shows.
+	Incidents []Incident
 	// Minimal is what the finding was made small to; nil if it was not.
 	Minimal *report.MinimalEntry
 	// Err says why there is no answer: it does not apply, does not build, or its process went wrong.
@@ -54,7 +58,7 @@ func (c Campaign) Run(ctx context.Context, product, harness []Patch) Score {
 		s.Controls = append(s.Controls, Row{Patch: Patch{ID: "control", Title: title}})
 		jobs = append(jobs, job{&s.Controls[len(s.Controls)-1], do})
 	}
-	if len(product) > 0 {
+	if len(product) > 0 && !c.Incidents {
 		control("the unmutated code", c.control)
 	}
 	for i, p := range product {
@@ -146,7 +150,17 @@ func (c Campaign) mutant(ctx context.Context, dir string, row *Row) {
 		row.Err = err
 		return
 	}
-	c.toTheKill(ctx, program, c.Seeds, row)
+	for _, name := range row.Shows {
+		shown, err := c.show(ctx, program, name)
+		if err != nil {
+			row.Err = err
+			return
+		}
+		row.Incidents = append(row.Incidents, shown)
+	}
+	if !c.Incidents {
+		c.toTheKill(ctx, program, c.Seeds, row)
+	}
 }
 
 // control does the same with the unmutated code; it is to come out clean, from as many seeds as any mutant gets.

@@ -19,6 +19,8 @@ type Patch struct {
 	Source Source
 	// Breaks names invariants that the mutant is expected to violate. Which one it is that a run finds first is up to the seed.
 	Breaks []string
+	// Shows names the scenarios of incidents that the mutant repeats: the real code without the care that keeps them from happening.
+	Shows []string
 	// Race says that only the race detector can see the mutant, so that it is built with it.
 	Race bool
 	// Package and Test name what must fail on a mutant of the harness; they are empty for one of the product.
@@ -50,7 +52,7 @@ var errHeader = errors.New("header")
 //	Source: field
 //	Breaks: L2, L3
 //
-// Race: yes builds it with the race detector. A mutant of the harness has "Noticed-By: ./sim/sched TestName" instead of Breaks.
+// Shows: NAME, NAME says that it repeats the incidents of these scenarios. Race: yes builds it with the race detector. A mutant of the harness has "Noticed-By: ./sim/sched TestName" instead of Breaks.
 func Parse(name, text string) (Patch, error) {
 	head, diff, ok := strings.Cut(text, "\n\n")
 	if !ok {
@@ -97,6 +99,8 @@ func (p *Patch) set(key, value string) error {
 				return fmt.Errorf("%q is no invariant", b)
 			}
 		}
+	case "Shows":
+		p.Shows = strings.Split(value, ", ")
 	case "Race":
 		if value != "yes" {
 			return fmt.Errorf("race is %q; it is yes, or left out", value)
@@ -122,6 +126,8 @@ func (p *Patch) complete(name string) error {
 		return errors.New("no title")
 	case p.Source != Field && p.Source != Own:
 		return fmt.Errorf("source %q is neither field nor own", p.Source)
+	case len(p.Shows) > 0 && (p.Race || p.Test != ""):
+		return errors.New("an incident is shown by a mutant of the product, without the race detector")
 	case (len(p.Breaks) == 0) == (p.Test == ""):
 		return errors.New("it needs either Breaks or Noticed-By")
 	}

@@ -25,7 +25,7 @@ type Score struct {
 // Clean reports whether every mutant was killed, and the unmutated code came out without a finding.
 func (s Score) Clean() bool {
 	sound := func(r Row) bool { return r.Err == nil && !r.Killed() }
-	return !s.Interrupted && killed(s.Product) == len(s.Product) && killed(s.Harness) == len(s.Harness) &&
+	return !s.Interrupted && len(s.told()) == 0 && killed(s.Product) == len(s.Product) && killed(s.Harness) == len(s.Harness) &&
 		!slices.ContainsFunc(s.Controls, func(r Row) bool { return !sound(r) })
 }
 
@@ -150,6 +150,12 @@ func (s Score) summary() string {
 		if n, lines, seconds := s.small(); n > 0 {
 			fmt.Fprintf(&b, "made small: %d findings, median %g lines of timeline, faults and turns, in %.2f CPU seconds\n", n, lines, seconds)
 		}
+		if n := len(s.incidents()); n > 0 {
+			fmt.Fprintf(&b, "incidents shown: %d of %d\n", n-len(s.told()), n)
+		}
+		for _, name := range s.told() {
+			fmt.Fprintf(&b, "incident not shown: %s\n", name)
+		}
 		list(&b, "survived", s.Product, func(r Row) bool { return !r.Killed() && r.Err == nil })
 		list(&b, "no answer", s.Product, func(r Row) bool { return r.Err != nil })
 	}
@@ -225,6 +231,7 @@ type documentRow struct {
 	Runs       int                  `json:"runs"`
 	CPUSeconds float64              `json:"cpuSeconds"`
 	Race       bool                 `json:"race"`
+	Incidents  []Incident           `json:"incidents,omitempty"`
 	Minimal    *report.MinimalEntry `json:"minimal,omitempty"`
 	Error      string               `json:"error,omitempty"`
 }
@@ -247,7 +254,7 @@ func rows(all []Row) []documentRow {
 	for i, r := range all {
 		out[i] = documentRow{
 			ID: r.ID, Title: r.Title, Source: r.Source, Breaks: r.Breaks, Killer: r.Killer, Violated: r.All, Scenario: r.Scenario, Seed: r.Seed,
-			Message: r.Message, Runs: r.Runs, CPUSeconds: r.CPU.Seconds(), Race: r.Race, Minimal: r.Minimal,
+			Message: r.Message, Runs: r.Runs, CPUSeconds: r.CPU.Seconds(), Race: r.Race, Minimal: r.Minimal, Incidents: r.Incidents,
 		}
 		if r.Err != nil {
 			out[i].Error = r.Err.Error()
