@@ -170,6 +170,10 @@ func (e *engine) result() *Result {
 		r.Events = e.events
 	}
 	r.Diverged = e.diverged()
+	if pct, ok := e.strategy.(*sched.PCT); ok {
+		b := pct.Bound()
+		r.Bound = &b
+	}
 	if e.noted != nil {
 		r.Turns = turns(e.noted.Turns)
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/holdfast-sim/holdfast/model"
 	"github.com/holdfast-sim/holdfast/scenarios"
 	"github.com/holdfast-sim/holdfast/sim/report"
+	"github.com/holdfast-sim/holdfast/sim/sched"
 	"github.com/holdfast-sim/holdfast/sim/trace"
 )
 
@@ -37,6 +38,8 @@ type Result struct {
 	Tally map[string]int
 	// Reach counts which calls there were, and which faults met them.
 	Reach model.Reach
+	// Bound is what the theory of PCT promises of the run; nil for another strategy.
+	Bound *sched.Bound
 	// Last are the last 30 events up to the first violation, or up to the end.
 	Last []trace.Event
 	// Events are all events, if KeepEvents asked for them.

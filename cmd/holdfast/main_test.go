@@ -40,6 +40,9 @@ func testMain() {
 	os.Exit(execute(known, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
+// moods is what a system remembers from one run to the next, as none should.
+var moods int
+
 // badSystems do to their process what no engine can survive.
 func badSystems() catalog {
 	publish := func(do func()) sim.Builder {
@@ -56,6 +59,7 @@ func badSystems() catalog {
 			}
 		}),
 		"test-unbuildable": func(sim.Env) (sim.System, error) { return nil, errors.New("no disk left") },
+		"test-moody":       publish(func() { moods++; time.Sleep(time.Duration(moods) * time.Millisecond) }),
 		"test-prints":      publish(func() { os.Stdout.WriteString("I speak out of turn\n") }),
 	}
 }

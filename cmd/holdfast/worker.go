@@ -99,13 +99,43 @@ func (w *runner) run(job campaign.Job, tape io.Writer) (run report.Run) {
 		panic(err)
 	}
 	r := sim.Run(w.t, w.known[job.System], s, opts...)
+	if job.Strategy == sim.Recheck {
+		w.recheck(s, job, r)
+	}
 	run.Strategy, run.Outcome, run.TraceHash, run.Verdict, run.Tally = r.Strategy, r.Outcome, r.TraceHash, r.Verdict, r.Tally
 	run.Steps, run.Virtual, run.Busy, run.Message, run.Diverged = r.Steps, r.Virtual, r.VirtualBusy, r.Message, r.Diverged
 	run.Reach = r.Reach
+	if r.Bound != nil {
+		b := report.Bound(*r.Bound)
+		run.Bound = &b
+	}
 	if r.Outcome != sim.Held {
 		run.Turns = r.Turns
 	}
 	return run
+}
+
+// recheck runs the same once more, and says where the two runs differ.
+func (w *runner) recheck(s *scenarios.Scenario, job campaign.Job, first *sim.Result) {
+	again := sim.Run(w.t, w.known[job.System], s, sim.Seed(job.Seed), sim.SystemName(job.System), sim.Strategy(job.Strategy), sim.KeepEvents())
+	if again.TraceHash == first.TraceHash {
+		return
+	}
+	third := sim.Run(w.t, w.known[job.System], s, sim.Seed(job.Seed), sim.SystemName(job.System), sim.Strategy(job.Strategy), sim.KeepEvents())
+	panic("the run is not deterministic: " + difference(again.Events, third.Events))
+}
+
+// difference is the first event in which two runs differ, if they do.
+func difference(a, b []trace.Event) string {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return fmt.Sprintf("event %d is %+v, and %+v the next time", i, a[i], b[i])
+		}
+	}
+	if len(a) != len(b) {
+		return fmt.Sprintf("%d events, and %d the next time", len(a), len(b))
+	}
+	return "once; two more runs were equal"
 }
 
 func (w *runner) scenario(job campaign.Job) (*scenarios.Scenario, error) {

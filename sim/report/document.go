@@ -31,8 +31,9 @@ type Document struct {
 	Invariants     []InvariantEntry `json:"invariants"`
 	Tally          map[string]Count `json:"tally"`
 	Grid           *Grid            `json:"grid,omitempty"`
-	Account        any              `json:"account,omitempty"`  // what the import of the one recording used and skipped
-	Accounts       map[string]any   `json:"accounts,omitempty"` // of several recordings, by name
+	Confidence     *Confidence      `json:"confidence,omitempty"` // of the runs under PCT
+	Account        any              `json:"account,omitempty"`    // what the import of the one recording used and skipped
+	Accounts       map[string]any   `json:"accounts,omitempty"`   // of several recordings, by name
 	Settings       []string         `json:"settings,omitempty"`
 	Graveyard      *Graveyard       `json:"graveyard,omitempty"`
 }
@@ -128,6 +129,9 @@ func NewDocument(s *Summary, listed []Run) Document {
 	}
 	for _, r := range listed {
 		d.Results = append(d.Results, entry(r))
+	}
+	if s.Confidence.Runs > 0 {
+		d.Confidence = &s.Confidence
 	}
 	if len(s.Reach) > 0 {
 		g := NewGrid(s.Reach)

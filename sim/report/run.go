@@ -55,6 +55,8 @@ type Run struct {
 	Fault bool `json:"fault,omitempty"`
 	// Diverged says where the run left the one that it was to repeat; empty if it did not.
 	Diverged string `json:"diverged,omitempty"`
+	// Bound is what the theory of PCT promises of the run; nil for another strategy.
+	Bound *Bound `json:"bound,omitempty"`
 	// Turns are what the strategy of a run that did not hold took out of order, if that was asked for.
 	Turns []scenarios.Turn `json:"turns,omitempty"`
 

@@ -19,6 +19,8 @@ type Summary struct {
 	Tally      map[string]Count
 	// Reach counts calls, and the faults that met them, over all runs.
 	Reach model.Reach
+	// Confidence is what the runs under PCT promise.
+	Confidence Confidence
 }
 
 // Invariant counts the results of one invariant over all runs.
@@ -57,6 +59,7 @@ func (s *Summary) Add(r Run) {
 		}
 		s.Tally[name] = c
 	}
+	s.Confidence.add(r.Bound)
 	for name, n := range r.Reach {
 		s.Reach[name] += n
 	}

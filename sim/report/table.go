@@ -20,6 +20,7 @@ func Table(w io.Writer, s *Summary, whole bool) error {
 	invariants(&b, s)
 	tally(&b, s)
 	grid(&b, s, whole)
+	confidence(&b, s)
 	fmt.Fprintln(&b, Conclusion(s))
 	_, err := b.WriteTo(w)
 	return err

@@ -65,14 +65,21 @@ func (p *PCT) rank(actor string) int {
 	return r
 }
 
-// Bound is the probability with which this run, as far as it has come, would have found a bug of the depth, and the n and k it
-// follows from. It is 0 if the run went beyond the horizon: then the theory does not cover it.
-func (p *PCT) Bound() (probability float64, n, k int) {
-	n, k = len(p.ranks), p.horizon
-	if p.step > k || n == 0 {
-		return 0, n, k
+// Bound is what the theory promises of a run: the probability with which it would have found a bug of the depth.
+type Bound struct {
+	// Probability is 1/(Actors x Horizon^(Depth-1)); 0 if the run went beyond the horizon: then the theory does not cover it.
+	Probability float64
+	// Actors is the theory's n, Horizon its k, Depth its d.
+	Actors, Horizon, Depth int
+}
+
+// Bound is that of this run, as far as it has come.
+func (p *PCT) Bound() Bound {
+	b := Bound{Actors: len(p.ranks), Horizon: p.horizon, Depth: p.depth}
+	if p.step <= b.Horizon && b.Actors > 0 {
+		b.Probability = 1 / (float64(b.Actors) * math.Pow(float64(b.Horizon), float64(b.Depth-1)))
 	}
-	return 1 / (float64(n) * math.Pow(float64(k), float64(p.depth-1))), n, k
+	return b
 }
 
 // actor tells the actors of all processes apart.
