@@ -39,6 +39,7 @@ var layers = []layer{
 		"model", "scenarios", "scenarios/incident", "sim/report"}},
 	{dir: "sim/campaign", imports: []string{"sim", "sim/trace", "sim/report", "model", "scenarios"}},
 	{dir: "sim/shrink", imports: []string{"sim/trace", "sim/fault", "sim/report", "model", "scenarios"}},
+	{dir: "sim/envelope", imports: []string{"scenarios"}},
 	{dir: "sim/perturb", imports: []string{"sim/trace", "sim/fault", "scenarios"}},
 	{dir: "sim/proptest", imports: []string{"sim", "sim/trace", "sim/choice", "sim/report", "scenarios"}},
 
