@@ -60,7 +60,12 @@ func (r *agreement) finalizers(s *state, when string) {
 
 func (r *agreement) objects(s *state, p *proc, v *volume, window time.Duration, when string) {
 	m := p.memory(v.handle)
+	// A VolumeAttachment names the PersistentVolume, and without that nobody can tell the volume any more.
+	nameless := !v.pv.exists && p.led.step > v.pv.changed.step
 	for _, w := range v.wishes {
+		if nameless {
+			break
+		}
 		if w.state == "attached" && !w.deleting && !w.shed && s.current(w.node) != nil && s.now.at-w.since.at >= window && !m.names(w.node) {
 			r.violate(s, "objects", []int{w.made.step, w.since.step}, "%s is attached to %s by its VolumeAttachment, and memory does not know it, at %s", v.handle, w.node, when)
 		}

@@ -133,7 +133,8 @@ func (r *scale) weigh(s *state, p *proc, x *passCalls) {
 			if s.absent(i.node, i.uid) {
 				x.stale[i] = true
 			}
-			doubt = doubt || i.state != "held"
+			_, named := v.pv.doc.find(i.node, i.uid, i.epoch)
+			doubt = doubt || i.state != "held" || v.pv.exists && !named // its record went with an earlier PersistentVolume
 		}
 		if doubt {
 			x.dirty[v] = true
