@@ -10,6 +10,7 @@ import (
 	"github.com/go-logr/logr/funcr"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -159,6 +160,11 @@ func TestOrphans(t *testing.T) {
 		w.must(w.m.Rebuild(ctx))
 		want := []Instance{{"a", "n1", "u", 1}, {"b", "n1", "u", 1}, {"b", "n2", "", 2}}
 		require.Equal(t, want, w.m.Orphans())
+		w.calls()
+		live, err := w.m.LiveOrphans(ctx)
+		w.must(err)
+		require.Equal(t, want, live)
+		require.Equal(t, []string{"list volumeattachments"}, w.calls())
 
 		turn, err := w.m.Begin(ctx, "a")
 		w.must(err)
@@ -172,12 +178,27 @@ func TestOrphans(t *testing.T) {
 		require.True(t, removed)
 		turn.End()
 		require.Equal(t, want[1:], w.m.Orphans())
+		w.client.PrependReactor("list", "volumeattachments", func(k8stesting.Action) (bool, runtime.Object, error) {
+			va := storagev1.VolumeAttachment{Spec: storagev1.VolumeAttachmentSpec{Attacher: driver, NodeName: "n1", Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: new("pv-b")}}}
+			return true, &storagev1.VolumeAttachmentList{Items: []storagev1.VolumeAttachment{va}}, nil
+		})
+		live, err = w.m.LiveOrphans(ctx)
+		w.must(err)
+		require.Equal(t, want[2:], live, "the cache does not show the VolumeAttachment yet")
+		w.client.PrependReactor("list", "volumeattachments", func(k8stesting.Action) (bool, runtime.Object, error) { return true, nil, errReset })
+		_, err = w.m.LiveOrphans(ctx)
+		require.ErrorIs(t, err, errReset)
 
 		w.wish("pv-b", "n1")
 		synctest.Wait()
 		require.Equal(t, want[2:], w.m.Orphans(), "the sidecar sees to it")
 		w.must(w.m.AddSecondaryAttachment(ctx, "b", "n2", 0))
 		require.Empty(t, w.m.Orphans(), "confirmed")
+		w.calls()
+		live, err = w.m.LiveOrphans(ctx)
+		w.must(err)
+		require.Empty(t, live)
+		require.Empty(t, w.calls(), "nobody is asked")
 		stop()
 	})
 }

@@ -2,6 +2,8 @@ package attachment
 
 import (
 	"cmp"
+	"context"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -44,12 +46,37 @@ func (c *cell) copy(volume string) Attachment {
 
 // Orphans returns the uncertain instances of which no VolumeAttachment was seen, or nothing but one that is gone: nobody will
 // ask to unpublish them, so the controller does it itself (Begin, revoke, Remove), and tries again in each pass. Sorted by
-// volume. While it is not known which VolumeAttachments there are, there are no orphans.
+// volume. While it is not known which VolumeAttachments there are, there are no orphans. A cache tells, which may lag: before
+// anything is done about one, see LiveOrphans.
 func (m *Manager) Orphans() []Instance {
 	in := m.synced()
 	if in == nil {
 		return nil
 	}
+	return m.unwished(in.wished)
+}
+
+// LiveOrphans are the orphans by what the API server itself shows of VolumeAttachments, for the cache may lag behind another leader's
+// publish. It makes one list if there is an orphan, and no call if there is none.
+func (m *Manager) LiveOrphans(ctx context.Context) ([]Instance, error) {
+	if len(m.Orphans()) == 0 {
+		return nil, nil
+	}
+	vas, err := m.listVolumeAttachments(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list volume attachments: %w", err)
+	}
+	wished := make(map[string]bool, len(vas))
+	for _, va := range vas {
+		if pv := va.Spec.Source.PersistentVolumeName; pv != nil && va.Spec.Attacher == m.driver {
+			wished[*pv+"/"+va.Spec.NodeName] = true
+		}
+	}
+	return m.unwished(func(pv, node string) bool { return wished[pv+"/"+node] }), nil
+}
+
+// unwished returns the orphans for which no VolumeAttachment is.
+func (m *Manager) unwished(wished func(pv, node string) bool) []Instance {
 	type candidate struct {
 		pv string
 		Instance
@@ -64,7 +91,7 @@ func (m *Manager) Orphans() []Instance {
 		}
 	}
 	m.mu.RUnlock()
-	found = slices.DeleteFunc(found, func(c candidate) bool { return in.wished(c.pv, c.Node) })
+	found = slices.DeleteFunc(found, func(c candidate) bool { return wished(c.pv, c.Node) })
 	slices.SortFunc(found, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(a.Volume, b.Volume), cmp.Compare(a.Epoch, b.Epoch))
 	})

@@ -19,8 +19,12 @@ func (c *Controller) Sweep(ctx context.Context) error {
 		return nil
 	}
 	defer h.leave()
+	orphans, err := h.orphans()
+	if err != nil {
+		return err
+	}
 	var errs []error
-	for _, i := range c.cfg.Manager.Orphans() {
+	for _, i := range orphans {
 		if h.ctx.Err() != nil {
 			break
 		}
@@ -29,6 +33,13 @@ func (c *Controller) Sweep(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// orphans asks the API server whether those that the cache shows are any.
+func (h *handler) orphans() ([]attachment.Instance, error) {
+	ctx, cancel := deadline.With(h.ctx, h.cfg.Clock, sweepTimeout)
+	defer cancel()
+	return h.cfg.Manager.LiveOrphans(ctx)
 }
 
 func (h *handler) sweep(orphan attachment.Instance) error {

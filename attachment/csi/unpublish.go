@@ -34,6 +34,7 @@ func (c *Controller) unpublish(ctx context.Context, volume, nodeID string) error
 		}
 		mine = h.entries(turn, nodeID)
 	}
+	defer h.doubtMeant(turn, nodeID)
 	// The revoke is made even if no record names the node: nobody knows better than the backend what it has granted. The write
 	// that follows may show that another manager has attached the volume there anew: then that is to be ended.
 	for again := true; again; again = len(mine) > 0 {
@@ -42,13 +43,17 @@ func (c *Controller) unpublish(ctx context.Context, volume, nodeID string) error
 		}
 		mine = h.entries(turn, nodeID)
 	}
+	return nil
+}
+
+// doubtMeant makes uncertain what an unpublish may have meant, and could not tell, whether or not its revoke has succeeded. It stays, and
+// the sweep ends it when its VolumeAttachment is gone.
+func (h *handler) doubtMeant(turn *attachment.Turn, nodeID string) {
 	if nodeID == "" {
-		return nil
+		return
 	}
-	// What the call may have meant stays, and the sweep ends it when its VolumeAttachment is gone.
 	a, _ := turn.Attachment()
 	doubt(turn, slices.DeleteFunc(a.Entries, func(e attachment.Entry) bool { return !h.nodes.maybe(e, nodeID) }))
-	return nil
 }
 
 // entries returns those of the node with that id, or all of them if it is empty.
