@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/holdfast-sim/holdfast/sim/trace"
@@ -94,6 +95,26 @@ var againCases = []narrowCase{
 		}
 		s.unpublishOnly("vm", "n1")
 		s.forget("vm", "n1")
+	}},
+	{"who asks for another mode shares a volume with nobody", "L6", func(s *script, wrong bool) {
+		s.publish("shared", "n1")
+		s.wish("shared", "n2")
+		mode := "ReadWriteOnce"
+		if wrong {
+			mode = "ReadWriteMany"
+		}
+		s.op++
+		s.point(trace.Event{Kind: trace.Op, Op: s.op, Proc: s.proc, Actor: "sidecar", Verb: "publish", Volume: "shared", Node: "n2", Mode: mode})
+		s.read("op-"+strconv.Itoa(s.op), "n2")
+		s.note("AttachmentConflict", "volume shared wanted on n2 is attached to n1")
+		s.count("conflict_total", 1)
+		s.ends("publish", "shared", "n2", "FailedPrecondition")
+		for range 8 {
+			s.wait(interval - time.Second)
+			s.pass(func() {})
+		}
+		s.unwish("shared", "n2")
+		s.forget("shared", "n2")
 	}},
 	{"whoever cannot read the holder's node asks to be asked again", "S8", func(s *script, wrong bool) {
 		s.publish("vm", "n1")

@@ -26,6 +26,7 @@ type hope struct {
 	wish   *wish
 	volume *volume
 	free   bool
+	other  bool   // it asks for another access mode than the volume's
 	since  moment // nothing stands in its way since then
 	fault  time.Duration
 	proc   *proc
@@ -55,6 +56,12 @@ func (r *publishSucceeds) step(s *state, e *trace.Event) {
 		}
 	case trace.Process, trace.Trouble, trace.Phase:
 		r.all = true
+	case trace.Op:
+		for _, h := range r.open {
+			if e.Verb == "publish" && h.wish.volume == e.Volume && h.wish.node == e.Node {
+				h.other = e.Mode != h.volume.mode
+			}
+		}
 	case trace.Return:
 		if o := s.ops[e.Op]; o != nil && o.verb == "publish" && o.code == "OK" {
 			r.drop(func(h *hope) bool { return h.volume == o.volume && h.wish.node == o.node })
@@ -102,7 +109,7 @@ func contains(all []*volume, v *volume) bool {
 
 // look notes whether something stands in the way of a wish.
 func (r *publishSucceeds) look(s *state, h *hope) {
-	free := s.leader != nil && s.outages == 0 && s.current(h.wish.node) != nil && !h.volume.direct && !s.blocked(h.volume, h.wish.node)
+	free := s.leader != nil && s.outages == 0 && s.current(h.wish.node) != nil && !h.volume.direct && !s.blocked(h.volume, h.wish.node, h.other)
 	if s.setup.Persist && h.volume.pv.exists && h.volume.pv.deleting {
 		free = false
 	}
@@ -113,8 +120,9 @@ func (r *publishSucceeds) look(s *state, h *hope) {
 	h.free = free
 }
 
-// blocked reports whether other nodes have a right to a volume that keeps a node from it.
-func (s *state) blocked(v *volume, node string) bool {
+// blocked reports whether other nodes have a right to a volume that keeps a node from it. One that asks for another mode shares it
+// with nobody.
+func (s *state) blocked(v *volume, node string, otherMode bool) bool {
 	others := 0
 	for _, d := range v.deals {
 		if d.node == node || !d.owed {
@@ -129,7 +137,7 @@ func (s *state) blocked(v *volume, node string) bool {
 		}
 	}
 	limit := s.holdersMax(v.mode)
-	return limit > 0 && others >= limit
+	return otherMode && others > 0 || limit > 0 && others >= limit
 }
 
 func (m *memory) names(node string) bool {

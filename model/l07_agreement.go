@@ -43,15 +43,11 @@ func (r *agreement) step(s *state, e *trace.Event) {
 	}
 }
 
-// unpublishMax is how long an unpublish may take to succeed when nothing fails: the sidecar's longest wait between two calls, two of
-// its calls, and some jitter (L6 has the same of a publish).
-const unpublishMax = 5*time.Minute + 2*15*time.Second + 30*time.Second
-
 // finalizers judges the VolumeAttachments that are being deleted.
 func (r *agreement) finalizers(s *state, when string) {
 	for _, v := range s.order {
 		for _, w := range v.wishes {
-			if since := max(w.since.at, s.began["heal"].at); w.deleting && s.now.at-since >= unpublishMax {
+			if since := max(w.since.at, s.began["heal"].at); w.deleting && s.now.at-since >= publishMax {
 				r.violate(s, "finalizers", []int{w.made.step, w.since.step}, "the VolumeAttachment of %s on %s is being deleted for %v, and no unpublish has succeeded, at %s", v.handle, w.node, s.now.at-since, when)
 			}
 		}
