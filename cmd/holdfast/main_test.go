@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,7 +42,7 @@ func testMain() {
 }
 
 // moods is what a system remembers from one run to the next, as none should.
-var moods int
+var moods atomic.Int64
 
 // badSystems do to their process what no engine can survive.
 func badSystems() catalog {
@@ -59,7 +60,7 @@ func badSystems() catalog {
 			}
 		}),
 		"test-unbuildable": func(sim.Env) (sim.System, error) { return nil, errors.New("no disk left") },
-		"test-moody":       publish(func() { moods++; time.Sleep(time.Duration(moods) * time.Millisecond) }),
+		"test-moody":       publish(func() { time.Sleep(time.Duration(moods.Add(1)) * time.Millisecond) }),
 		"test-prints":      publish(func() { os.Stdout.WriteString("I speak out of turn\n") }),
 	}
 }
