@@ -13,13 +13,14 @@ type Checker struct {
 	tickers  []ticker
 	byKind   map[trace.Kind][]rule
 	event    trace.Event // the one that is taken in; kept here so that a step allocates nothing for it
+	scenes   scenes
 	done     bool
 	verdict  Verdict
 }
 
 // New returns a Checker for the trace that begins with a header.
 func New(h trace.Header) *Checker {
-	c := &Checker{state: newState(h), invs: Invariants(), byKind: make(map[trace.Kind][]rule)}
+	c := &Checker{state: newState(h), invs: Invariants(), byKind: make(map[trace.Kind][]rule), scenes: scenes{seen: make(map[Scene]bool)}}
 	for _, inv := range c.invs {
 		if inv.build == nil {
 			c.rules = append(c.rules, nil)
@@ -65,6 +66,7 @@ func (c *Checker) Step(e trace.Event) {
 	s.now.step = e.Step
 	c.event = e
 	s.open(&c.event)
+	c.scenes.before(s, &c.event)
 	s.take(&c.event)
 	for _, r := range c.byKind[e.Kind] {
 		r.step(s, &c.event)
@@ -81,6 +83,7 @@ func (c *Checker) settle() {
 		r.settle(s)
 	}
 	s.changes, s.removals, s.moves = s.changes[:0], s.removals[:0], s.moves[:0]
+	c.scenes.settle(s)
 }
 
 // Violated reports whether any invariant is violated so far.
@@ -98,6 +101,9 @@ func (c *Checker) Tally() Tally { return c.state.counts.tally() }
 
 // Reach returns which calls there were so far, and which faults met them.
 func (c *Checker) Reach() Reach { return c.state.reached.reach() }
+
+// Scenes returns the scenes that the trace went through so far, in the order of their first appearance.
+func (c *Checker) Scenes() []Scene { return c.scenes.all }
 
 // Verdict ends the trace and judges it. No event can be taken in after that.
 func (c *Checker) Verdict() Verdict {

@@ -213,6 +213,7 @@ func (e *engine) observed() *Result {
 		return r
 	}
 	r.TraceHash, r.Verdict, r.Tally, r.Last = e.writer.Hash(), e.checker.Verdict(), e.checker.Tally(), e.last()
+	r.Scenes = e.checker.Scenes()
 	r.Virtual, r.VirtualBusy = e.lastStep, e.lastStep-e.idle
 	r.Reach = e.checker.Reach()
 	return r

@@ -40,6 +40,8 @@ type Result struct {
 	Reach model.Reach
 	// Bound is what the theory of PCT promises of the run; nil for another strategy.
 	Bound *sched.Bound
+	// Scenes are the abstract states that the run went through.
+	Scenes []model.Scene
 	// Last are the last 30 events up to the first violation, or up to the end.
 	Last []trace.Event
 	// Events are all events, if KeepEvents asked for them.
