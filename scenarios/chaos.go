@@ -1,11 +1,13 @@
 package scenarios
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/holdfast-sim/holdfast/sim/choice"
+	"github.com/holdfast-sim/holdfast/sim/fault"
 )
 
 // Profile narrows what Chaos draws. The zero value is the whole range.
@@ -17,6 +19,9 @@ type Profile struct {
 	Only []string
 	// StepsMin and StepsMax bound the timeline's length; 0 means 10 and 40.
 	StepsMin, StepsMax int
+	// Favour lists classes and effects that are always on, the classes at twice their heaviest weight and all others at the
+	// lightest.
+	Favour []string
 }
 
 // Chaos makes a scenario out of the answers of a source. The same source gives the same scenario.
@@ -31,6 +36,7 @@ func Chaos(src choice.Source, profile ...Profile) *Scenario {
 	setDefault(&p.StepsMin, 10)
 	setDefault(&p.StepsMax, max(40, p.StepsMin))
 	c := &chaos{src: src, profile: p, wishes: make(map[string][]string), scn: &Scenario{APIVersion: APIVersion, Kind: Kind, Metadata: Metadata{Name: p.Name}}}
+	c.checkFavour()
 	c.calm = c.per("faults/none", 12)
 	c.world()
 	c.tell(c.between("steps", p.StepsMin, p.StepsMax))
@@ -127,13 +133,32 @@ func (c *chaos) swarm() {
 		if len(c.profile.Only) > 0 && !slices.Contains(c.profile.Only, cl.name) && cl.name != "start" {
 			continue
 		}
-		if cl.name != "start" && c.per("off/"+cl.name, 3) {
+		switch {
+		case c.favours(cl.name):
+			cl.weight *= 2
+		case cl.name != "start" && c.per("off/"+cl.name, 3):
 			continue
+		case len(c.profile.Favour) > 0:
+			cl.weight = 1
+		default:
+			cl.weight = c.between("weight/"+cl.name, 1, cl.weight)
 		}
-		cl.weight = c.between("weight/"+cl.name, 1, cl.weight)
 		c.classes = append(c.classes, cl)
 	}
 }
+
+// checkFavour panics if something is favoured that does not exist: no user wrote that.
+func (c *chaos) checkFavour() {
+	for _, name := range c.profile.Favour {
+		isClass := slices.ContainsFunc(c.allClasses(), func(cl class) bool { return cl.name == name })
+		if !isClass && !slices.Contains(fault.Effects(), fault.Effect(name)) {
+			panic(fmt.Sprintf("scenarios: %q is neither a class nor an effect that a profile can favour", name))
+		}
+	}
+}
+
+// favours reports whether a class or an effect is to be drawn by all means.
+func (c *chaos) favours(name string) bool { return slices.Contains(c.profile.Favour, name) }
 
 func (c *chaos) pickClass() class {
 	sum := 0

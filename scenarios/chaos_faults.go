@@ -65,7 +65,8 @@ func (c *chaos) faults() {
 	}
 	var known []fault.Effect
 	for _, e := range fault.Effects() {
-		if allowed := len(c.profile.Only) == 0 || slices.Contains(c.profile.Only, string(e)); allowed && !c.per("faults/off/"+string(e), 3) {
+		allowed := len(c.profile.Only) == 0 || slices.Contains(c.profile.Only, string(e))
+		if allowed && (c.favours(string(e)) || !c.per("faults/off/"+string(e), 3)) {
 			known = append(known, e)
 		}
 	}

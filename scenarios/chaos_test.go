@@ -34,6 +34,30 @@ func TestChaos_SameSourceSameScenario(t *testing.T) {
 	}
 }
 
+func TestChaos_DrawsWhatIsFavoured(t *testing.T) {
+	steps := func(p Profile) (overlaps, deaf int) {
+		for seed := range uint64(200) {
+			s := Chaos(choice.Seeded(seed), p)
+			for _, step := range s.Spec.Timeline {
+				if step.Overlap != nil {
+					overlaps++
+				}
+			}
+			for _, f := range s.Spec.Faults {
+				if f.Effect == fault.Deaf {
+					deaf++
+				}
+			}
+		}
+		return overlaps, deaf
+	}
+	overlaps, deaf := steps(Profile{})
+	more, deafer := steps(Profile{Favour: []string{"overlap", "deaf"}})
+	require.Greater(t, more, 3*overlaps)
+	require.Greater(t, deafer, deaf)
+	require.Panics(t, func() { Chaos(choice.Seeded(1), Profile{Favour: []string{"overlay"}}) })
+}
+
 // TestChaos_TellsStoriesThatMakeSense plays each timeline on a world in which nothing fails.
 func TestChaos_TellsStoriesThatMakeSense(t *testing.T) {
 	for seed := range uint64(chaosSeeds) {
