@@ -9,7 +9,7 @@ import (
 )
 
 // again is the command line that repeats one run. What came from stdin cannot be had again; it returns "" then.
-func again(src source, seed uint64, s *settings) string {
+func again(src source, seed uint64, aim []string, s *settings) string {
 	words := []string{program(), "run"}
 	switch src.arg {
 	case "-":
@@ -26,6 +26,9 @@ func again(src source, seed uint64, s *settings) string {
 	}
 	if s.strategy != defaultStrategy || src.resolved != nil && s.given["strategy"] {
 		words = append(words, "--strategy "+s.strategy)
+	}
+	if len(aim) > 0 {
+		words = append(words, "--aim "+strings.Join(aim, ","))
 	}
 	return strings.Join(words, " ")
 }

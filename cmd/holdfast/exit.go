@@ -24,7 +24,7 @@ const exitCodes = `Exit codes:
   2    usage, a bad file, input or output
   3    nothing selected
   4    a replay diverged, a run was not deterministic, or a fault of the harness
-  5    incomplete or inconclusive
+  5    incomplete or inconclusive, or, with --self-check, a mark was never reached
   130  interrupted; what was done is reported`
 
 // failure is an error with an exit code, and perhaps a sentence that helps.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -90,9 +91,12 @@ func search(c *cobra.Command, chosen selection, s *settings, buried *graveyard) 
 		fmt.Fprintln(k.errs, "warning:", warning)
 	}
 	begun := time.Now()
-	err = campaign.Run(ctx, campaign.Config{
-		Workers: s.workers, Command: command, Stall: s.stall, FailFast: s.failFast, Judge: model.Check, Each: k.each,
-	}, total, func(i int) campaign.Job { return chosen.job(i, s) })
+	err = k.rounds(func(r round) error {
+		return campaign.Run(ctx, campaign.Config{
+			Workers: s.workers, Command: command, Stall: s.stall, FailFast: s.failFast, Judge: model.Check,
+			Each: func(f campaign.Finding) { f.Index += r.from; k.each(f) },
+		}, r.to-r.from, func(i int) campaign.Job { return chosen.job(r.from+i, r.aim, s) })
+	})
 	k.summary.Wall = time.Since(begun)
 	k.progress.end()
 	if err != nil && !errors.Is(err, context.Canceled) {
@@ -127,7 +131,7 @@ type collector struct {
 func (k *collector) each(f campaign.Finding) {
 	r := f.Run
 	src, _ := k.chosen.at(f.Index)
-	r.Again = again(src, r.Seed, k.settings)
+	r.Again = again(src, r.Seed, f.Job.Aim, k.settings)
 	if r.Outcome.Finding() {
 		if err := k.findings.save(&r, f.Tape); err != nil && !k.warned {
 			k.warned = true
@@ -220,8 +224,11 @@ func (k *collector) end(interrupted bool) error {
 		fmt.Fprintln(k.out)
 	}
 	k.graveyard.tell(k.out)
-	if err := report.Table(k.out, &k.summary, k.settings.grid); err != nil {
+	if err := k.table(); err != nil {
 		return fmt.Errorf("write the report: %w", err)
+	}
+	if never := k.summary.States.Unreached(); k.settings.selfCheck && len(never) > 0 {
+		fmt.Fprintf(k.out, "SELF-CHECK  no run reached %s\n", strings.Join(never, ", "))
 	}
 	if interrupted {
 		fmt.Fprintf(k.out, "interrupted after %d of %d runs\n", k.summary.Runs, k.total)
@@ -230,6 +237,16 @@ func (k *collector) end(interrupted bool) error {
 		fmt.Fprintln(k.out, k.settings)
 	}
 	return exitWith(code)
+}
+
+// table writes what the campaign comes to.
+func (k *collector) table() error {
+	if k.settings.coverage {
+		if err := report.Marks(k.out, &k.summary); err != nil {
+			return err
+		}
+	}
+	return report.Table(k.out, &k.summary, k.settings.coverage)
 }
 
 // account puts what was made of recordings into the document: one account, or several by the recordings' names.
@@ -255,7 +272,7 @@ func (k *collector) code(interrupted bool) int {
 		return exitHarness
 	case k.summary.Findings() > 0:
 		return exitFound
-	case k.summary.Outcomes[report.Inconclusive] > 0, len(k.chosen.warnings()) > 0:
+	case k.summary.Outcomes[report.Inconclusive] > 0, len(k.chosen.warnings()) > 0, k.settings.selfCheck && len(k.summary.States.Unreached()) > 0:
 		return exitIncomplete
 	case k.summary.Runs == 0:
 		return exitNothing

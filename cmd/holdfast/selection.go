@@ -99,16 +99,19 @@ func (s selection) at(i int) (source, uint64) {
 	panic("no such run")
 }
 
-// job returns the i-th run as a worker is asked for it.
-func (s selection) job(i int, set *settings) campaign.Job {
+// job returns the i-th run as a worker is asked for it. Only chaos can be aimed.
+func (s selection) job(i int, aim []string, set *settings) campaign.Job {
 	src, seed := s.at(i)
 	first := i == 0
 	if !first {
 		before, _ := s.at(i - 1)
 		first = before.arg != src.arg
 	}
+	if src.text != "" {
+		aim = nil
+	}
 	return campaign.Job{
-		System: src.system(set), Scenario: src.name, Source: src.text, Seed: seed, Strategy: src.strategy(set),
+		System: src.system(set), Scenario: src.name, Source: src.text, Seed: seed, Strategy: src.strategy(set), Aim: aim,
 		KeepTape: first && src.account != nil, // its account compares the recorded cluster with our run
 	}
 }

@@ -27,7 +27,9 @@ type settings struct {
 	system      string
 	workers     int
 	failFast    bool
-	grid        bool
+	coverage    bool
+	selfCheck   bool
+	aim         string
 	shrink      int // findings to make small
 	graveyard   string
 	stall       time.Duration
@@ -56,8 +58,11 @@ func (s *settings) campaignFlags(f *pflag.FlagSet) {
 	f.IntVar(&s.workers, "workers", runtime.NumCPU(), "worker processes")
 	f.IntVar(&s.shrink, "shrink", shrinkDefault, "how many findings, the first ones, to make small")
 	f.StringVar(&s.graveyard, "graveyard", graveyardDefault, "directory of earlier findings, which are run first, and of new ones; empty is none")
-	f.BoolVar(&s.grid, "grid", false, "show of every call site which faults never met it")
 	f.BoolVar(&s.failFast, "fail-fast", false, "end with the first finding")
+	f.BoolVar(&s.coverage, "coverage", false, "print the whole fault grid and every mark, and not only what was never reached")
+	f.BoolVar(&s.selfCheck, "self-check", false, "exit with 5 if a mark was never reached")
+	f.StringVar(&s.aim, "aim", "", "draw chaos towards marks: their names with commas between, or "+aimUnreached+", which is in each round of "+
+		fmt.Sprint(roundLength)+" runs what no earlier round reached")
 }
 
 // resolve takes what no flag says from the environment, and checks everything.
@@ -131,6 +136,8 @@ func (s *settings) check() error {
 		return usage("0 makes none small", "%s %d is negative", s.called("shrink"), s.shrink)
 	case s.stall < 0:
 		return usage("", "%s %s is negative", s.called("stall"), s.stall)
+	case s.aim != "" && s.aim != aimUnreached:
+		return s.checkAim()
 	case s.out == "":
 		return usage("--out . is this directory", "%s is empty", s.called("out"))
 	}

@@ -103,6 +103,7 @@ func (w *runner) run(job campaign.Job, tape io.Writer) (run report.Run) {
 		w.recheck(s, job, r)
 	}
 	run.Strategy, run.Outcome, run.TraceHash, run.Verdict, run.Tally = r.Strategy, r.Outcome, r.TraceHash, r.Verdict, r.Tally
+	run.Scenes = r.Scenes
 	run.Steps, run.Virtual, run.Busy, run.Message, run.Diverged = r.Steps, r.Virtual, r.VirtualBusy, r.Message, r.Diverged
 	run.Reach = r.Reach
 	if r.Bound != nil {
@@ -140,7 +141,7 @@ func difference(a, b []trace.Event) string {
 
 func (w *runner) scenario(job campaign.Job) (*scenarios.Scenario, error) {
 	if job.Source == "" {
-		return scenarios.Chaos(choice.Seeded(job.Seed)), nil
+		return scenarios.Chaos(choice.Seeded(job.Seed), scenarios.Profile{Favour: leads(job.Aim)}), nil
 	}
 	if job.Source != w.text || w.parsed == nil {
 		s, err := scenarios.Parse(job.Scenario, strings.NewReader(job.Source))

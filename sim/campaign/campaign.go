@@ -31,9 +31,11 @@ type Job struct {
 	System   string `json:"system"`
 	Scenario string `json:"scenario"` // its name
 	// Source is the scenario's text; if it is empty, chaos is drawn from the seed.
-	Source   string `json:"source,omitempty"`
-	Seed     uint64 `json:"seed"`
-	Strategy string `json:"strategy,omitempty"`
+	Source string `json:"source,omitempty"`
+	// Aim names the marks towards which chaos is drawn.
+	Aim      []string `json:"aim,omitempty"`
+	Seed     uint64   `json:"seed"`
+	Strategy string   `json:"strategy,omitempty"`
 	// Replay is the path of a trace that the run is to follow.
 	Replay string `json:"replay,omitempty"`
 	// Turns asks for what the strategy took out of order, if the run does not hold.

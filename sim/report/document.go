@@ -30,8 +30,10 @@ type Document struct {
 	RatioBusy      float64          `json:"virtualBusyToWall"`
 	Invariants     []InvariantEntry `json:"invariants"`
 	Tally          map[string]Count `json:"tally"`
-	Grid           *Grid            `json:"grid,omitempty"`
+	Grid           *faultGrid       `json:"grid,omitempty"`       // which faults met which sites, and which never did
 	Confidence     *Confidence      `json:"confidence,omitempty"` // of the runs under PCT
+	Marks          []Mark           `json:"marks,omitempty"`      // the named states, and how many runs reached each
+	States         *growth          `json:"states,omitempty"`     // how many abstract states were seen, and whether more runs pay
 	Account        any              `json:"account,omitempty"`    // what the import of the one recording used and skipped
 	Accounts       map[string]any   `json:"accounts,omitempty"`   // of several recordings, by name
 	Settings       []string         `json:"settings,omitempty"`
@@ -134,8 +136,11 @@ func NewDocument(s *Summary, listed []Run) Document {
 		d.Confidence = &s.Confidence
 	}
 	if len(s.Reach) > 0 {
-		g := NewGrid(s.Reach)
+		g := newGrid(s.Reach)
 		d.Grid = &g
+	}
+	if g := s.States.Growth(); g.Seen > 0 {
+		d.States, d.Marks = &g, s.States.Marks()
 	}
 	if d.Tally == nil {
 		d.Tally = map[string]Count{}

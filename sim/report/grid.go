@@ -11,18 +11,18 @@ import (
 	"github.com/holdfast-sim/holdfast/sim/fault"
 )
 
-// Grid says which faults a campaign has tried where. Its rows are the call sites that there were, and what goes wrong without a call; its
+// faultGrid says which faults a campaign has tried where. Its rows are the call sites that there were, and what goes wrong without a call; its
 // columns what can happen there. What cannot, such as a conflict of a read, is no part of it.
-type Grid struct {
+type faultGrid struct {
 	Reached  int       `json:"reached"`
 	Possible int       `json:"possible"`
-	Sites    []GridRow `json:"sites"`
+	Sites    []gridRow `json:"sites"`
 	// NotBuilt are faults that real clusters show, and that are not simulated at all.
 	NotBuilt []string `json:"notBuilt"`
 }
 
-// GridRow is one site.
-type GridRow struct {
+// gridRow is one site.
+type gridRow struct {
 	Site    string         `json:"site"`
 	Calls   int            `json:"calls,omitempty"`
 	Reached map[string]int `json:"reached"`
@@ -49,9 +49,9 @@ var notBuilt = []string{
 	"a process that stands still and wakes as a zombie", "a clock that is wrong in one process only", "a backend whose reads are not consistent",
 }
 
-// NewGrid makes the grid of what was reached.
-func NewGrid(reach model.Reach) Grid {
-	g := Grid{NotBuilt: notBuilt}
+// newGrid makes the grid of what was reached.
+func newGrid(reach model.Reach) faultGrid {
+	g := faultGrid{NotBuilt: notBuilt}
 	for _, name := range slices.Sorted(maps.Keys(reach)) {
 		words := strings.Fields(name)
 		if strings.Contains(name, "/") || len(words) != 3 {
@@ -71,8 +71,8 @@ func NewGrid(reach model.Reach) Grid {
 	return g
 }
 
-func (g *Grid) add(reach model.Reach, site string, ways []string) {
-	row := GridRow{Site: site, Calls: reach[site], Reached: make(map[string]int), Missing: []string{}}
+func (g *faultGrid) add(reach model.Reach, site string, ways []string) {
+	row := gridRow{Site: site, Calls: reach[site], Reached: make(map[string]int), Missing: []string{}}
 	for _, way := range ways {
 		if n := reach[site+"/"+way]; n > 0 {
 			row.Reached[way] = n
@@ -93,10 +93,10 @@ func grid(b *bytes.Buffer, s *Summary, all bool) {
 	if len(s.Reach) == 0 {
 		return
 	}
-	g := NewGrid(s.Reach)
+	g := newGrid(s.Reach)
 	fmt.Fprintf(b, "FAULT GRID: %d of %d (call site x fault) reached, over %d sites\n", g.Reached, g.Possible, len(g.Sites))
-	rows := slices.DeleteFunc(slices.Clone(g.Sites), func(r GridRow) bool { return len(r.Missing) == 0 && !all })
-	slices.SortStableFunc(rows, func(x, y GridRow) int { return len(x.Missing) - len(y.Missing) })
+	rows := slices.DeleteFunc(slices.Clone(g.Sites), func(r gridRow) bool { return len(r.Missing) == 0 && !all })
+	slices.SortStableFunc(rows, func(x, y gridRow) int { return len(x.Missing) - len(y.Missing) })
 	more := 0
 	if !all && len(rows) > gridShown {
 		more, rows = len(rows)-gridShown, rows[:gridShown]
@@ -111,7 +111,7 @@ func grid(b *bytes.Buffer, s *Summary, all bool) {
 	}
 	t.Flush()
 	if more > 0 {
-		fmt.Fprintf(b, "and %d more sites; --grid shows them all\n", more)
+		fmt.Fprintf(b, "and %d more sites; --coverage shows them all\n", more)
 	}
 	if all {
 		fmt.Fprintf(b, "not simulated: %s\n", strings.Join(notBuilt, "; "))

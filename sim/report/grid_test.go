@@ -10,15 +10,15 @@ import (
 	"github.com/holdfast-sim/holdfast/model"
 )
 
-func rowOf(t *testing.T, g Grid, site string) GridRow {
+func rowOf(t *testing.T, g faultGrid, site string) gridRow {
 	t.Helper()
-	i := slices.IndexFunc(g.Sites, func(r GridRow) bool { return r.Site == site })
+	i := slices.IndexFunc(g.Sites, func(r gridRow) bool { return r.Site == site })
 	require.GreaterOrEqual(t, i, 0, site)
 	return g.Sites[i]
 }
 
 func TestGrid(t *testing.T) {
-	g := NewGrid(model.Reach{
+	g := newGrid(model.Reach{
 		"run get nodes": 7, "run get nodes/error": 2, "run get nodes/staleRead": 1,
 		"publish grant backend": 3, "process/crash": 1, "watch of nodes/lag": 4,
 	})

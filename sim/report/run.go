@@ -49,6 +49,8 @@ type Run struct {
 	Verdict model.Verdict  `json:"verdict"`
 	Tally   map[string]int `json:"tally"`
 	Reach   model.Reach    `json:"reach,omitempty"`
+	// Scenes are the abstract states that it went through.
+	Scenes []model.Scene `json:"scenes"`
 	// Message is what a crash or a stall left behind: the panic's text and stacks.
 	Message string `json:"message,omitempty"`
 	// Fault marks a run that a bug of the harness ended; it says nothing about the system under test.

@@ -21,6 +21,8 @@ type Summary struct {
 	Reach model.Reach
 	// Confidence is what the runs under PCT promise.
 	Confidence Confidence
+	// States counts the abstract states and marks that were reached.
+	States States
 }
 
 // Invariant counts the results of one invariant over all runs.
@@ -63,6 +65,7 @@ func (s *Summary) Add(r Run) {
 	for name, n := range r.Reach {
 		s.Reach[name] += n
 	}
+	s.States.add(r)
 	for _, j := range r.Verdict.Results {
 		s.judge(j)
 	}

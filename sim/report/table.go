@@ -21,6 +21,7 @@ func Table(w io.Writer, s *Summary, whole bool) error {
 	tally(&b, s)
 	grid(&b, s, whole)
 	confidence(&b, s)
+	states(&b, s)
 	fmt.Fprintln(&b, Conclusion(s))
 	_, err := b.WriteTo(w)
 	return err
