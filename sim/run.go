@@ -26,6 +26,7 @@ func Run(t *testing.T, build Builder, s *scenarios.Scenario, opts ...Option) *Re
 		opt.apply(&o)
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	defer withoutCollector()()
 	defer silence()()
 	seedGlobalRand(o.seed)
 	e := newEngine(build, s, o)
@@ -69,6 +70,21 @@ func seedGlobalRand(seed uint64) {
 		os.Setenv("GODEBUG", was)
 	} else {
 		os.Unsetenv("GODEBUG")
+	}
+}
+
+// memoryMax is how much a run may take before the garbage collector works all the same.
+const memoryMax = 2 << 30
+
+// withoutCollector keeps the garbage collector from running, and returns what lets it. A goroutine that has to help the collector
+// waits without being runnable, so that the loop would not wait for it.
+func withoutCollector() (restore func()) {
+	limit := debug.SetMemoryLimit(-1)
+	debug.SetMemoryLimit(min(limit, memoryMax))
+	percent := debug.SetGCPercent(-1)
+	return func() {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
 	}
 }
 
