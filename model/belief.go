@@ -16,7 +16,6 @@ type memory struct {
 	last      [2]string   // source and target of the last pair of nodes that had the volume
 	former    [2]string   // and of the one before
 	turned    moment      // when it came
-	crowded   bool        // there were more than two nodes since there was one
 }
 
 // instance is one attachment as the system believes it. It is never changed: a new belief is a new instance.

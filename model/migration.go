@@ -27,9 +27,7 @@ type move struct {
 
 // follow keeps an eye on the migration of a volume after a change of belief.
 func (s *state) follow(p *proc, v *volume, m *memory) {
-	n := len(m.instances)
-	m.crowded = n > 2 || n == 2 && m.crowded
-	if n == 2 && !m.crowded { // two that a third one has left are no new pair
+	if len(m.instances) == 2 {
 		a, b := m.instances[0], m.instances[1]
 		if a.epoch > b.epoch || (a.epoch == b.epoch && a.attached > b.attached) {
 			a, b = b, a
