@@ -27,6 +27,7 @@ type hope struct {
 	volume *volume
 	free   bool
 	other  bool   // it asks for another access mode than the volume's
+	wide   bool   // it asks for more nodes than the volume allows, and is never to succeed
 	since  moment // nothing stands in its way since then
 	fault  time.Duration
 	proc   *proc
@@ -60,6 +61,7 @@ func (r *publishSucceeds) step(s *state, e *trace.Event) {
 		for _, h := range r.open {
 			if e.Verb == "publish" && h.wish.volume == e.Volume && h.wish.node == e.Node {
 				h.other = e.Mode != h.volume.mode
+				h.wide = wider(e.Mode, h.volume.mode)
 			}
 		}
 	case trace.Return:
@@ -109,7 +111,7 @@ func contains(all []*volume, v *volume) bool {
 
 // look notes whether something stands in the way of a wish.
 func (r *publishSucceeds) look(s *state, h *hope) {
-	free := s.leader != nil && s.outages == 0 && s.current(h.wish.node) != nil && !h.volume.direct && !s.blocked(h.volume, h.wish.node, h.other)
+	free := s.leader != nil && s.outages == 0 && s.current(h.wish.node) != nil && !h.volume.direct && !h.wide && !s.blocked(h.volume, h.wish.node, h.other)
 	if s.setup.Persist && h.volume.pv.exists && h.volume.pv.deleting {
 		free = false
 	}
@@ -118,6 +120,11 @@ func (r *publishSucceeds) look(s *state, h *hope) {
 		r.next = 0
 	}
 	h.free = free
+}
+
+// wider reports whether one mode is for more nodes than another one.
+func wider(mode, than string) bool {
+	return manyNode(mode) && !manyNode(than)
 }
 
 // blocked reports whether other nodes have a right to a volume that keeps a node from it. One that asks for another mode shares it

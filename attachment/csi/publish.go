@@ -3,8 +3,11 @@ package csi
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/holdfast-sim/holdfast/attachment"
 )
@@ -41,10 +44,11 @@ func (c *Controller) publish(ctx context.Context, r PublishRequest) error {
 	if err != nil {
 		return err
 	}
-	if err := h.checkVolume(turn, r.Volume); err != nil {
+	pv, err := h.checkVolume(turn, r.Volume)
+	if err != nil {
 		return err
 	}
-	p := &publish{handler: h, PublishRequest: r, turn: turn, node: n, timeout: timeout}
+	p := &publish{handler: h, PublishRequest: r, turn: turn, node: n, pv: pv, timeout: timeout}
 	return p.run()
 }
 
@@ -70,23 +74,23 @@ func (r PublishRequest) validate() (time.Duration, error) {
 	return time.Duration(min(max(seconds, int64(migrationMin/time.Second)), int64(migrationMax/time.Second))) * time.Second, nil
 }
 
-// checkVolume makes sure that there is a volume, and that it is there to stay.
-func (h *handler) checkVolume(turn *attachment.Turn, volume string) error {
+// checkVolume makes sure that there is a volume, and that it is there to stay. It returns its PersistentVolume, nil if there is none.
+func (h *handler) checkVolume(turn *attachment.Turn, volume string) (*corev1.PersistentVolume, error) {
 	exists, err := h.cfg.Backend.Exists(h.ctx, volume)
 	if err != nil {
-		return h.unsure(err, "look for the volume")
+		return nil, h.unsure(err, "look for the volume")
 	}
 	if !exists {
-		return coded(NotFound, "the backend has no such volume")
+		return nil, coded(NotFound, "the backend has no such volume")
 	}
 	pv, err := turn.PersistentVolume(h.ctx)
 	if err != nil {
-		return h.unsure(err, "look for the persistent volume")
+		return nil, h.unsure(err, "look for the persistent volume")
 	}
 	if pv != nil && pv.DeletionTimestamp != nil {
-		return coded(FailedPrecondition, "persistent volume %s is being deleted", pv.Name)
+		return nil, coded(FailedPrecondition, "persistent volume %s is being deleted", pv.Name)
 	}
-	return nil
+	return pv, nil
 }
 
 // publish is one call that has passed the checks and has the volume's turn: nobody else changes the volume until its end.
@@ -95,6 +99,7 @@ type publish struct {
 	PublishRequest
 	turn    *attachment.Turn
 	node    node
+	pv      *corev1.PersistentVolume // nil if there is none
 	timeout time.Duration
 }
 
@@ -114,6 +119,9 @@ func (p *publish) run() error {
 		}
 		gone = append(gone, dead...)
 	}
+	if len(gone) == len(a.Entries) && !p.allowed() {
+		return coded(InvalidArgument, "persistent volume %s allows %v, and not %s", p.pv.Name, p.pv.Spec.AccessModes, p.Mode)
+	}
 	if err := p.evict(gone); err != nil {
 		return err
 	}
@@ -121,6 +129,17 @@ func (p *publish) run() error {
 		return p.grantAgain()
 	}
 	return p.grantNew()
+}
+
+// allowed reports whether the PersistentVolume lets a first holder have the volume in the mode of the request, which is the mode
+// of all that follow. One that is for many nodes may be asked for one; the other way round two nodes would write.
+func (p *publish) allowed() bool {
+	if p.pv == nil || len(p.pv.Spec.AccessModes) == 0 || !p.Mode.ManyNode() {
+		return true
+	}
+	return slices.ContainsFunc(p.pv.Spec.AccessModes, func(m corev1.PersistentVolumeAccessMode) bool {
+		return m == corev1.ReadWriteMany || p.Mode == attachment.ReadOnlyMany && m == corev1.ReadOnlyMany
+	})
 }
 
 // sort tells the node's own entry, those of earlier lives of the node (same name, other uid), and those of other nodes.

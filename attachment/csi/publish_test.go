@@ -442,10 +442,28 @@ func TestPublish_UncertainIsGrantedTheSameEpochAgain(t *testing.T) {
 	})
 }
 
+// The PersistentVolume says for how many nodes the volume is. Nobody makes it one for many nodes by asking.
+func TestPublish_MoreThanThePersistentVolumeAllows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, csi.EvictTrusting, "a", "b")
+		w.narrow("v")
+		w.run()
+		defer w.depose()
+		for _, mode := range []attachment.Mode{attachment.ReadWriteMany, attachment.ReadOnlyMany} {
+			w.code(csi.InvalidArgument, w.publish("a", mode))
+			require.Empty(t, w.backend.granted())
+			require.Empty(t, w.believed())
+		}
+		w.ok(w.publish("a", attachment.ReadWriteOncePod))
+		w.code(csi.FailedPrecondition, w.publish("b", attachment.ReadWriteMany))
+	})
+}
+
 // An uncertain instance is no excuse for a second writer.
 func TestPublish_UncertainBesideAnotherHolder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, csi.EvictTrusting, "a", "b")
+		w.narrow("v")
 		w.va("v", "a", true) // from before there were records: both are attached
 		w.va("v", "b", true)
 		w.run()

@@ -219,6 +219,7 @@ func TestUnpublish_OfAnIDThatNobodyTells(t *testing.T) {
 func TestUnpublish_WithoutAKeptID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, csi.EvictTrusting, "a", "b")
+		w.narrow("v")
 		w.va("v", "a", true)
 		w.run()
 		defer w.depose()

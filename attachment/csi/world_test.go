@@ -135,11 +135,19 @@ func pv(volume string) *corev1.PersistentVolume {
 	return &corev1.PersistentVolume{
 		ObjectMeta: metav1.ObjectMeta{Name: "pv-" + volume, ResourceVersion: "1"},
 		Spec: corev1.PersistentVolumeSpec{
-			AccessModes:            []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
+			AccessModes:            []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany},
 			ClaimRef:               &corev1.ObjectReference{Namespace: "default", Name: "claim-" + volume},
 			PersistentVolumeSource: corev1.PersistentVolumeSource{CSI: &corev1.CSIPersistentVolumeSource{Driver: driver, VolumeHandle: volume}},
 		},
 	}
+}
+
+// narrow makes the volume one that the PersistentVolume allows for one node only.
+func (w *world) narrow(volume string) {
+	p := pv(volume)
+	p.Spec.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}
+	_, err := w.client.CoreV1().PersistentVolumes().Update(context.Background(), p, metav1.UpdateOptions{})
+	require.NoError(w.t, err)
 }
 
 // va is a VolumeAttachment of volume v.
