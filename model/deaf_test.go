@@ -65,6 +65,23 @@ var deafCases = []narrowCase{
 			}
 		})
 	}},
+	{"a pass gives up a call, and a later one takes the volume anew", "S9", func(s *script, wrong bool) {
+		s.publish("shared", "n1")
+		s.lose("n1")
+		s.wait(graceful)
+		s.pass(func() {
+			s.read("run", "n1")
+			s.deaf("run", trace.Event{Verb: "fence", Resource: "backend", Name: "shared", Volume: "shared", Node: "n1", Epoch: 1, Code: "OK"})
+			if wrong {
+				s.publish("shared", "n2")
+				s.clearNow("shared", "n1")
+			}
+		})
+		if !wrong {
+			s.publish("shared", "n2")
+			s.pass(func() { s.read("run", "n1"); s.clearNow("shared", "n1") })
+		}
+	}},
 	{"a rebuild does its part of a volume when an unpublish of another node has ended", "S4", func(s *script, wrong bool) {
 		s.publish("vm", "n1")
 		s.unwish("vm", "n1")

@@ -41,9 +41,9 @@ func (r *atomic) take(s *state, e *trace.Event) {
 		r.turns.first[k] = make(map[int]moment)
 	}
 	first, goesOn := r.turns.first[k][op]
-	if op == 0 { // the loop has many turns: each begins at the backend, and ends if that fails, or with the record
+	if op == 0 { // the loop has many turns: each begins at the backend, and ends if that fails, with the record, or with its pass
 		delete(r.turns.first[k], op)
-		goesOn = goesOn && e.Verb == "patch"
+		goesOn = goesOn && e.Verb == "patch" && first.step >= p.pass.at.step
 	}
 	if last := r.turns.last[k]; goesOn && last.op != op && last.when.step >= first.step {
 		r.violate(s, "turns", []int{first.step, last.when.step}, "%s and %s wrote to %s in turns: neither waited for the other", r.turns.name(s, op), r.turns.name(s, last.op), v.handle)
