@@ -188,6 +188,9 @@ func (s *state) changeClaim(e *trace.Event) {
 	record := e.Record
 	if !c.exists {
 		c.lost, record = true, ""
+		if s.leader == nil || s.leader.rebuilding {
+			v.forgetUnrecorded(s)
+		}
 	}
 	if record == c.raw {
 		return

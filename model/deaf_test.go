@@ -82,6 +82,26 @@ var deafCases = []narrowCase{
 			s.pass(func() { s.read("run", "n1"); s.clearNow("shared", "n1") })
 		}
 	}},
+	{"what an unpublish has left on its way ends no access that was granted since", "S9", func(s *script, wrong bool) {
+		s.publish("vm", "n1")
+		s.unwish("vm", "n1")
+		actor := s.begins("unpublish", "vm", "n1")
+		s.call(actor, trace.Event{Verb: "revoke", Resource: "backend", Name: "vm", Volume: "vm", Node: "n1", Code: "DeadlineExceeded", Fault: "lateEffect"})
+		late := s.id
+		first := actor
+		s.believe("vm", s.docs["vm"].Instances[0], "uncertain")
+		s.ends("unpublish", "vm", "n1", "DeadlineExceeded")
+		actor = s.begins("unpublish", "vm", "n1")
+		s.revoke(actor, "vm", "n1")
+		s.remove(actor, "vm", "n1", func(held, bool) {})
+		s.ends("unpublish", "vm", "n1", "OK")
+		s.forget("vm", "n1")
+		s.publish("vm", "n1")
+		s.land(late, first, trace.Event{Verb: "revoke", Resource: "backend", Name: "vm", Volume: "vm", Node: "n1", Code: "OK"})
+		if wrong {
+			s.see(trace.Event{Kind: trace.World, Verb: "revoke", Volume: "vm", Node: "n1"})
+		}
+	}},
 	{"a rebuild does its part of a volume when an unpublish of another node has ended", "S4", func(s *script, wrong bool) {
 		s.publish("vm", "n1")
 		s.unwish("vm", "n1")

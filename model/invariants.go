@@ -94,7 +94,7 @@ func stateInvariants() []Invariant {
 			Name: "S9", Title: "atomic", Source: section5, Needs: []string{"believer", "backend", "record"},
 			Text:  "An operation that returns an error leaves memory as if never called, save an uncertain instance and the epoch, and no reader saw a held record in between.",
 			Why:   "Half an operation is a holder that nobody will ever release.",
-			kinds: []trace.Kind{trace.Return, trace.Process, trace.World, trace.Call, trace.Reply, trace.Counter, trace.Belief}, build: newAtomic,
+			kinds: []trace.Kind{trace.Return, trace.Process, trace.World, trace.Call, trace.Reply, trace.Counter, trace.Belief, trace.Phase}, build: newAtomic,
 		},
 		{
 			Name: "S10", Title: "idempotent", Source: section5, Needs: []string{"believer"},

@@ -196,6 +196,7 @@ func (s *state) takeReturn(e *trace.Event) {
 		for _, d := range v.deals {
 			if o.releasesNode(d.node) && d.publish.step <= o.begun.step {
 				d.owed, d.ended = false, s.now
+				o.volume.grantOf(d.node).forgotten = false // whoever was told to end it needs to know of nothing
 			}
 		}
 	}

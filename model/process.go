@@ -162,14 +162,15 @@ func (s *state) crashed(p *proc) {
 }
 
 // forgetUnrecorded drops from a volume without a record the holders that no VolumeAttachment tells: a new incarnation cannot know
-// of them (SPEC.md section 5, S13).
+// of them (SPEC.md section 5, S13). Without a PersistentVolume not even a VolumeAttachment tells, for it names the volume by that.
 func (v *volume) forgetUnrecorded(s *state) {
 	if s.setup.Persist && v.pv.exists && !v.pv.lost {
 		return
 	}
 	for _, d := range v.deals {
-		if _, attached, _ := v.wished(d.node); !attached {
+		if _, attached, _ := v.wished(d.node); !attached || s.setup.Persist && !v.pv.exists {
 			d.held = false
+			v.grantOf(d.node).forgotten = true
 		}
 	}
 }

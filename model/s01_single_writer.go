@@ -72,6 +72,10 @@ func (r *singleWriter) world(s *state, v *volume, e *trace.Event) {
 		return
 	}
 	if w := s.writers(v); len(w) > 1 && (e.Verb == "write" || e.Verb == "grant") {
+		if w[0].forgotten || w[1].forgotten {
+			r.forgive("%s: its PersistentVolume is gone, and with it and an incarnation all that was known of %s or %s", v.handle, w[0].node, w[1].node)
+			return
+		}
 		if w[0].late || w[1].late {
 			r.forgive("%s: a grant without an epoch came late and let %s and %s write at once, from step %d", v.handle, w[0].node, w[1].node, s.now.step)
 			return
@@ -87,7 +91,7 @@ func (r *singleWriter) world(s *state, v *volume, e *trace.Event) {
 		return
 	}
 	for _, g := range v.grants {
-		if g.node == e.Node || !g.open || g.late || g.stray || s.down[g.node] || g.when.step >= s.now.step {
+		if g.node == e.Node || !g.open || g.late || g.stray || g.forgotten || s.down[g.node] || g.when.step >= s.now.step {
 			continue
 		}
 		if !s.absentSince(g.node, g.uid, g.when.step, s.now.step) {
@@ -120,8 +124,8 @@ func (r *singleWriter) leanOnDead(s *state, format string, args ...any) {
 func (r *singleWriter) device(s *state, v *volume, e *trace.Event) {
 	g, w := v.grantOf(e.Node), v.device.last
 	switch d := v.deal(e.Node); {
-	case g.late || g.stray:
-		r.forgive("%s: a write of %s at step %d came under a grant that was late, or meant for the machine before", v.handle, e.Node, s.now.step)
+	case g.late || g.stray || g.forgotten || w.author != "" && v.grantOf(w.author).forgotten:
+		r.forgive("%s: a write of %s at step %d came under a grant that was late, or meant for the machine before, or that nobody can know of", v.handle, e.Node, s.now.step)
 	case v.single() && w.author != "" && w.author != e.Node && w.based != w.over:
 		r.violate(s, "device", []int{w.when.step}, "%s writes over what %s wrote to %s at step %d, and never saw it: that write is lost", e.Node, w.author, v.handle, w.when.step)
 	case v.single() && w.author != e.Node && e.Epoch > 0 && w.epoch > e.Epoch && !v.pv.lost:

@@ -5,7 +5,8 @@ import "github.com/holdfast-sim/holdfast/sim/trace"
 // access judges what an answer means for the backend. An OK of publish says that the node has access: none is OK after the
 // system itself ended that, for whoever holds a volume without access is a machine that hangs. An error of unpublish after its
 // revoke was sent says that nobody knows: the instance is held no longer. And a write that lost to another one is looked at
-// before anything is said: on a conflict the decision is taken again.
+// before anything is said: on a conflict the decision is taken again. Nor does an OK end by itself: what an operation sent, and
+// comes late, ends no access that was granted after it.
 type access struct {
 	ended    map[[2]string]moment // by volume and node: when the system itself last ended the access
 	revoked  map[int]bool         // operations that have asked for a revoke
@@ -26,6 +27,8 @@ func (r *atomic) watch(s *state, e *trace.Event) {
 		}
 	case e.Kind == trace.World && e.Node != "" && (e.Verb == "grant" || e.Verb == "revoke" || e.Verb == "fence"):
 		delete(r.access.ended, [2]string{e.Volume, e.Node})
+	case e.Kind == trace.Phase && e.Name == "drain" && r.judged("access"):
+		r.lasts(s)
 	case e.Kind == trace.Call && e.Verb == "revoke" && op != 0:
 		r.access.revoked[op] = true
 	case e.Kind == trace.Call && e.Resource == "persistentvolumes" && (e.Verb == "get" || e.Verb == "list"):
@@ -45,6 +48,17 @@ func (r *atomic) watch(s *state, e *trace.Event) {
 		delete(r.access.revoked, op)
 		delete(r.access.outdated, op)
 		delete(r.access.again, op)
+	}
+}
+
+// lasts judges at rest whether all who were told that they have a volume can write to it still.
+func (r *atomic) lasts(s *state) {
+	for _, v := range s.order {
+		for _, d := range v.deals {
+			if g := v.grantOf(d.node); d.held && !g.open && g.when.step > d.begun.step && !s.down[d.node] && !s.absentSince(d.node, d.uid, d.begun.step, s.now.step) {
+				r.violate(s, "access", []int{d.ok.step}, "%s was told that it has %s, nobody unpublished it there, and the backend does not let it write", d.node, v.handle)
+			}
+		}
 	}
 }
 

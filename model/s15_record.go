@@ -87,7 +87,7 @@ func (r *recordAgrees) memory(s *state, p *proc, v *volume, when string) {
 
 func (r *recordAgrees) world(s *state, v *volume, when string) {
 	for _, g := range v.grants {
-		if !g.open || g.late || s.absentSince(g.node, g.uid, g.when.step, s.now.step) || containsNode(v.pv.doc.Instances, g.node) {
+		if !g.open || g.late || g.forgotten || s.absentSince(g.node, g.uid, g.when.step, s.now.step) || containsNode(v.pv.doc.Instances, g.node) {
 			continue
 		}
 		r.violate(s, "world", []int{g.when.step, v.pv.changed.step}, "the backend lets %s write to %s, and the record does not name it, at %s", g.node, v.handle, when)

@@ -12,6 +12,8 @@ type grant struct {
 	writing bool   // and the workload on it does
 	stray   bool   // it was meant for a machine that is dead, and its successor has it
 	late    bool   // it came late and had no epoch by which to refuse it
+	// forgotten: the record that named it went with its PersistentVolume, and the memory of it with the process.
+	forgotten bool
 }
 
 // grantOf returns what the world says of a volume on a node.
@@ -54,7 +56,7 @@ func (s *state) takeWorld(e *trace.Event) {
 	switch e.Verb {
 	case "grant":
 		g.open, g.epoch, g.when, g.uid = true, max(g.epoch, e.Epoch), s.now, s.currentUID(e.Node)
-		g.stray = false
+		g.stray, g.forgotten = false, false
 		if uid := v.meant(e.Node, e.Epoch); uid != "" {
 			// The node may have been replaced since the reservation. Under A-dead the successor is another machine.
 			g.stray = s.setup.NodeDead && uid != g.uid
@@ -107,6 +109,9 @@ func (v *volume) released(s *state, o *operation, node string) {
 	d := v.deal(node)
 	if !d.held || o.begun.step >= d.begun.step {
 		return
+	}
+	if o.done && o.ended.step < d.begun.step && v.grantOf(node).epoch > 0 {
+		return // the unpublish had its answer before: what it left on its way is for epochs to refuse
 	}
 	d.held = false
 	v.shed(node)
