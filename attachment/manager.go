@@ -183,24 +183,30 @@ func (m *Manager) wallNow(c *cell, st stamp) time.Time {
 	return slices.MaxFunc([]time.Time{now, c.latest(), st.wall}, time.Time.Compare)
 }
 
-// nextEpoch is the number of the volume's next reservation. With a PersistentVolume the record keeps the highest. Without
-// one, memory forgets it with the volume, and a restart with all volumes, while the backend remembers which epochs it has
-// ended: a count from 1 would be refused for ever. So there all volumes share one count, which is at least the wall clock's
-// microseconds: it repeats only if the clock goes back across a restart. (It stays below 2^53, exact in every reader of JSON.)
+// nextEpoch is the number of the volume's next reservation. A record keeps the highest; from there they are counted.
 func (m *Manager) nextEpoch(c *cell) uint64 {
-	if c.place != nil {
+	if c.place != nil && c.epoch > 0 {
 		return c.epoch + 1
 	}
+	return m.freshEpoch(c.epoch + 1)
+}
+
+// freshEpoch is above all that any volume can have been given so far. Without a PersistentVolume memory forgets a volume's epochs with
+// the volume, and a restart those of all, while the backend remembers which it has ended: a count from 1 would be refused for
+// ever, and a PersistentVolume that is made anew would start below what is granted. So there all volumes share one count,
+// which is at least the wall clock's microseconds: it repeats only if the clock goes back across a restart. (It stays below
+// 2^53, exact in every reader of JSON.)
+func (m *Manager) freshEpoch(least uint64) uint64 {
 	for {
 		last := m.unrecorded.Load()
-		next := max(c.epoch+1, last+1, m.epochNow())
+		next := max(least, last+1, m.epochNow())
 		if m.unrecorded.CompareAndSwap(last, next) {
 			return next
 		}
 	}
 }
 
-// epochNow is the wall clock's microseconds, above every epoch that was counted from 1.
+// epochNow is the wall clock's microseconds, above every epoch that was counted from an earlier one.
 func (m *Manager) epochNow() uint64 { return uint64(max(0, m.clock.Now().UnixMicro())) }
 
 func sortedKeys[V any, K cmp.Ordered](set map[K]V) []K {

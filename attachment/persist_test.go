@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +34,19 @@ func TestRecordOfALife(t *testing.T) {
 			`"migration":{"startedAt":"2026-01-31T12:00:01Z","timeout":"1m0s","source":"n1","target":"n2"}}`,
 		`{"version":1,"mode":"ReadWriteMany","epoch":2,"instances":[{"node":"n2","epoch":2,"state":"held","attachedAt":"2026-01-31T12:00:01Z"}]}`,
 		`{"version":1,"epoch":2,"detachedAt":"2026-01-31T12:00:02Z"}`,
-	}, w.records)
+	}, counted(w.records...))
+}
+
+// counted are texts with the epochs of one world as if they began at 1.
+func counted(texts ...string) []string {
+	var pairs []string
+	for n := range uint64(9) {
+		pairs = append(pairs, strconv.FormatUint(first+n, 10), strconv.FormatUint(1+n, 10))
+	}
+	for i, text := range texts {
+		texts[i] = strings.NewReplacer(pairs...).Replace(text)
+	}
+	return texts
 }
 
 func status(code int32, reason metav1.StatusReason) error {
@@ -105,7 +118,7 @@ func TestUnknownResults(t *testing.T) {
 				require.Empty(t, w.calls(), "once")
 
 				w.must(w.m.TrackAttachment(ctx, "v", "n2"))
-				require.EqualValues(t, 3, w.instance("v", "n2").Epoch, "no epoch is given out twice")
+				require.Equal(t, first+2, w.instance("v", "n2").Epoch, "no epoch is given out twice")
 			})
 			t.Run(fmt.Sprintf("detach %s %v", name, failure), func(t *testing.T) {
 				w := newWorld(t, "v")
@@ -141,7 +154,7 @@ func TestClearWithLostReply(t *testing.T) {
 	require.EqualValues(t, 1, w.counts()["stale_cleared_total"])
 	require.Equal(t, []string{"PersistentVolumeClaim/claim-v Warning StaleAttachmentCleared volume v cleared from n1, which is gone"}, w.events.take())
 	require.Equal(t, noon, w.m.GetDetachTimestamp("v"), "when it was tried")
-	require.Equal(t, `{"version":1,"epoch":2,"detachedAt":"2026-01-31T12:00:00Z"}`, w.record("pv-v"))
+	require.Equal(t, []string{`{"version":1,"epoch":2,"detachedAt":"2026-01-31T12:00:00Z"}`}, counted(w.record("pv-v")))
 }
 
 // An operation that was tried in the turn of another that was lost settles it too.
@@ -154,8 +167,8 @@ func TestLostReplyWithinOneTurn(t *testing.T) {
 	require.ErrorIs(t, err, errReset)
 	e, err := turn.Reserve(ctx, Claim{Node: "n1", Mode: ReadWriteOnce})
 	w.must(err)
-	require.EqualValues(t, 2, e.Epoch)
-	require.EqualValues(t, 2, turn.Epoch())
+	require.Equal(t, first+1, e.Epoch)
+	require.Equal(t, first+1, turn.Epoch())
 	turn.Confirm(e.Instance)
 	turn.End()
 	require.Equal(t, []string{"n1"}, w.named("pv-v"))
@@ -210,29 +223,29 @@ func TestConflicts(t *testing.T) {
 	})
 	t.Run("two managers", func(t *testing.T) { // S18
 		w := newWorld(t, "v")
-		first := w.m
-		w.must(first.TrackAttachment(ctx, "v", "n0"))
-		w.must(first.UntrackAttachment(ctx, "v"))
+		one := w.m
+		w.must(one.TrackAttachment(ctx, "v", "n0"))
+		w.must(one.UntrackAttachment(ctx, "v"))
 		w.restart()
 		w.must(w.m.TrackAttachment(ctx, "v", "n1"))
-		err := first.TrackAttachment(ctx, "v", "n2")
+		err := one.TrackAttachment(ctx, "v", "n2")
 		require.ErrorIs(t, err, ErrAttachedElsewhere)
-		require.ErrorContains(t, err, `v on n1 (uid "", epoch 2)`)
+		require.ErrorContains(t, err, `v on n1 (uid "", epoch `+strconv.FormatUint(first+1, 10)+`)`)
 		require.Equal(t, []string{"n1"}, w.named("pv-v"))
-		a, _ := first.GetAttachment("v")
+		a, _ := one.GetAttachment("v")
 		require.Equal(t, Uncertain, a.Entries[0].State, "known from the record alone")
 
 		w.must(w.m.UntrackAttachment(ctx, "v"))
-		w.must(first.TrackAttachment(ctx, "w", "n2")) // no business of v
-		w.must(first.TrackAttachment(ctx, "v", "n1"))
+		w.must(one.TrackAttachment(ctx, "w", "n2")) // no business of v
+		w.must(one.TrackAttachment(ctx, "v", "n1"))
 		require.Equal(t, []string{"n1"}, w.named("pv-v"))
-		a, _ = first.GetAttachment("v")
-		require.EqualValues(t, 3, a.Entries[0].Epoch, "the other's entry was not taken for its own")
+		a, _ = one.GetAttachment("v")
+		require.Equal(t, first+2, a.Entries[0].Epoch, "the other's entry was not taken for its own")
 	})
 	t.Run("removed by another manager", func(t *testing.T) {
 		w := newWorld(t, "v")
 		w.must(w.m.TrackAttachment(ctx, "v", "n1"))
-		w.setRecord("pv-v", `{"version":1,"epoch":9,"detachedAt":"2026-01-31T11:59:50Z"}`)
+		w.setRecord("pv-v", fmt.Sprintf(`{"version":1,"epoch":%d,"detachedAt":"2026-01-31T11:59:50Z"}`, first+8))
 		w.must(w.m.UntrackAttachment(ctx, "v"))
 		require.Empty(t, w.holders("v"))
 		require.NotContains(t, w.counts(), "detach_total full", "the other one counts it")
@@ -241,7 +254,7 @@ func TestConflicts(t *testing.T) {
 		require.True(t, w.m.IsWithinGracePeriod("v", 11*time.Second))
 		require.False(t, w.m.IsWithinGracePeriod("v", 10*time.Second))
 		w.must(w.m.TrackAttachment(ctx, "v", "n1"))
-		require.EqualValues(t, 10, w.instance("v", "n1").Epoch)
+		require.Equal(t, first+9, w.instance("v", "n1").Epoch)
 	})
 	t.Run("migration ended by another manager", func(t *testing.T) {
 		w := newWorld(t, "v")
@@ -396,7 +409,7 @@ func TestRecordIsBounded(t *testing.T) {
 	require.LessOrEqual(t, len(w.record("pv-v")), documentBytesMax)
 	require.Len(t, w.holders("v"), n-1)
 	w.must(w.m.UntrackAttachment(ctx, "v"))
-	require.Len(t, w.record("pv-v"), len(`{"version":1,"epoch":123,"detachedAt":"2026-01-31T12:00:00Z"}`))
+	require.Len(t, w.record("pv-v"), len(`{"version":1,"epoch":1769860800000123,"detachedAt":"2026-01-31T12:00:00Z"}`))
 }
 
 // What is asked with a context that has ended is not done.
@@ -452,7 +465,7 @@ func TestErrorTexts(t *testing.T) {
 		{w.m.TrackAttachment(ctx, "v", "n1"), `track v on n1: ReadWriteOnce wanted, attached as ReadWriteMany: access mode mismatch`},
 		{w.m.AddSecondaryAttachment(ctx, "x", "n1", 0), `track x on the secondary n1: not tracked`},
 	} {
-		require.EqualError(t, row.err, row.want)
+		require.Equal(t, row.want, counted(row.err.Error())[0])
 	}
 	w.client.PrependReactor("patch", "*", func(k8stesting.Action) (bool, runtime.Object, error) { return true, nil, errReset })
 	for _, row := range []struct {
@@ -479,7 +492,7 @@ func TestWritesOfAnEarlierLeaderComeTooLate(t *testing.T) {
 		defer turn.End()
 		e, err := turn.Reserve(ctx, Claim{Node: "n1", UID: "u1", Mode: ReadWriteOnce})
 		w.must(err)
-		require.Equal(t, uint64(1), e.Epoch, "it is the same reservation")
+		require.Equal(t, first, e.Epoch, "it is the same reservation")
 	}
 	reserve()
 	w.effects = []effect{{err: errReset, late: true}}

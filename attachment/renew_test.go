@@ -1,6 +1,7 @@
 package attachment
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -73,10 +74,10 @@ func TestRenew_UnknownResult(t *testing.T) {
 func TestRenew_OthersWrite(t *testing.T) {
 	w, turn, old := doubtful(t)
 	defer turn.End()
-	w.effects = []effect{{do: func() { w.setRecord("pv-v", `{"version":1,"epoch":7}`) }}}
+	w.effects = []effect{{do: func() { w.setRecord("pv-v", fmt.Sprintf(`{"version":1,"epoch":%d}`, old.Epoch+6)) }}}
 	e, err := turn.Renew(ctx, old, renewed)
 	w.must(err)
-	require.EqualValues(t, 8, e.Epoch)
+	require.Equal(t, old.Epoch+7, e.Epoch)
 	require.Equal(t, []string{"n1"}, w.named("pv-v"))
 }
 

@@ -1,6 +1,7 @@
 package attachment
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -275,9 +276,9 @@ func TestOwnEndsWithAnothersWrite(t *testing.T) {
 func TestAnothersHolderBesideOurs(t *testing.T) {
 	w := newWorld(t, "v")
 	w.must(w.m.TrackAttachmentWithMode(ctx, "v", "n1", ReadWriteMany))
-	w.setRecord("pv-v", `{"version":1,"mode":"ReadWriteMany","epoch":2,"instances":[`+
-		`{"node":"n1","epoch":1,"state":"held","attachedAt":"2026-01-31T12:00:00Z"},`+
-		`{"node":"n2","epoch":2,"state":"held","attachedAt":"2026-01-31T12:00:00Z"}]}`)
+	w.setRecord("pv-v", fmt.Sprintf(`{"version":1,"mode":"ReadWriteMany","epoch":%d,"instances":[`+
+		`{"node":"n1","epoch":%d,"state":"held","attachedAt":"2026-01-31T12:00:00Z"},`+
+		`{"node":"n2","epoch":%d,"state":"held","attachedAt":"2026-01-31T12:00:00Z"}]}`, first+1, first, first+1))
 	turn, err := w.m.Begin(ctx, "v")
 	w.must(err)
 	defer turn.End()

@@ -30,6 +30,7 @@ const driver = "csi.holdfast.dev"
 var (
 	pvResource = schema.GroupVersionResource{Version: "v1", Resource: "persistentvolumes"}
 	noon       = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+	first      = uint64(noon.UnixMicro()) // the epoch of the first reservation of a world
 	// errReset is what a client sees when the connection breaks: nothing is known of the request.
 	errReset = errors.New("connection reset by peer")
 )

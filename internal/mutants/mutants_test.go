@@ -304,7 +304,7 @@ func TestCampaign(t *testing.T) {
 	for _, p := range product {
 		byID[p.ID] = p
 	}
-	broken, err := Parse("X1.patch", head+"\n"+"--- a/attachment/epoch.go\n+++ b/attachment/epoch.go\n@@ -6 +6 @@\n-func (t *Turn) Epoch() uint64 { return t.cell.epoch }\n+func (t *Turn) Epoch() uint64 { return nil }\n")
+	broken, err := Parse("X1.patch", head+"\n"+"--- a/attachment/epoch.go\n+++ b/attachment/epoch.go\n@@ -11 +11 @@\n-\treturn t.m.freshEpoch(0)\n+\treturn nil\n")
 	require.NoError(t, err)
 	stale, err := Parse("X1.patch", head+"\n"+diff)
 	require.NoError(t, err)
