@@ -3,12 +3,14 @@ package attachment
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/holdfast-sim/holdfast/attachment/deadline"
@@ -67,7 +69,48 @@ func (m *Manager) newInformers() (*informers, error) {
 		AddFunc:    func(o any) { m.observe(o) },
 		UpdateFunc: func(_, o any) { m.observe(o) },
 	})
+	if err != nil {
+		return nil, err
+	}
+	_, err = in.vas.AddEventHandler(cache.ResourceEventHandlerFuncs{DeleteFunc: func(o any) { m.abandon(in, o) }})
 	return in, err
+}
+
+// abandon marks what a VolumeAttachment asked for that was deleted: its caller is to unpublish before that, but a finalizer that
+// somebody takes off spares him the trouble.
+func (m *Manager) abandon(in *informers, o any) {
+	if gone, ok := o.(cache.DeletedFinalStateUnknown); ok {
+		o = gone.Obj
+	}
+	va, ok := o.(*storagev1.VolumeAttachment)
+	if !ok || va.Spec.Attacher != m.driver || va.Spec.Source.PersistentVolumeName == nil {
+		return
+	}
+	pv, exists, err := in.pvs.GetIndexer().GetByKey(*va.Spec.Source.PersistentVolumeName)
+	if !exists || err != nil {
+		return
+	}
+	volume, ok := handleOf(pv.(*corev1.PersistentVolume), m.driver)
+	if !ok {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := m.cells[volume]
+	if c == nil {
+		return
+	}
+	holders := slices.Clone(c.holders)
+	for i := range holders {
+		h := &holders[i]
+		h.orphan = h.orphan || h.node == va.Spec.NodeName && !after(h.at, va.DeletionTimestamp)
+	}
+	c.holders = holders
+}
+
+// after reports whether an attach came after a deletion, of which the API server tells the second: it is somebody else's.
+func after(at time.Time, deletion *metav1.Time) bool {
+	return deletion != nil && at.After(deletion.Add(time.Second))
 }
 
 // synced returns the informers if there are any and they are synced, else nil.

@@ -180,8 +180,13 @@ func TestOrphans(t *testing.T) {
 		turn.End()
 		require.Equal(t, want[1:], w.m.Orphans())
 		w.client.PrependReactor("list", "volumeattachments", func(k8stesting.Action) (bool, runtime.Object, error) {
-			va := storagev1.VolumeAttachment{Spec: storagev1.VolumeAttachmentSpec{Attacher: driver, NodeName: "n1", Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: new("pv-b")}}}
-			return true, &storagev1.VolumeAttachmentList{Items: []storagev1.VolumeAttachment{va}}, nil
+			var list storagev1.VolumeAttachmentList
+			for _, at := range [][2]string{{"pv-a", "n2"}, {"pv-b", "n1"}} {
+				list.Items = append(list.Items, storagev1.VolumeAttachment{Spec: storagev1.VolumeAttachmentSpec{
+					Attacher: driver, NodeName: at[1], Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: &at[0]},
+				}})
+			}
+			return true, &list, nil
 		})
 		live, err = w.m.LiveOrphans(ctx)
 		w.must(err)

@@ -44,8 +44,8 @@ func (c *cell) copy(volume string) Attachment {
 	return a
 }
 
-// Orphans returns the uncertain instances of which no VolumeAttachment was seen, or nothing but one that is gone: nobody will
-// ask to unpublish them, so the controller does it itself (Begin, revoke, Remove), and tries again in each pass. Sorted by
+// Orphans returns the instances of which no VolumeAttachment was seen, or nothing but one that is gone: nobody will ask to
+// unpublish them, so the controller does it itself (Begin, revoke, Remove), and tries again in each pass. Sorted by
 // volume. While it is not known which VolumeAttachments there are, there are no orphans. A cache tells, which may lag: before
 // anything is done about one, see LiveOrphans.
 func (m *Manager) Orphans() []Instance {
@@ -85,7 +85,7 @@ func (m *Manager) unwished(wished func(pv, node string) bool) []Instance {
 	m.mu.RLock()
 	for volume, c := range m.cells {
 		for _, h := range c.holders {
-			if h.orphan && h.state == Uncertain && c.place != nil {
+			if h.orphan && c.place != nil {
 				found = append(found, candidate{c.place.name, h.instance(volume)})
 			}
 		}

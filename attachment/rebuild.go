@@ -156,8 +156,7 @@ func (m *Manager) adopt(volume string, c *cell, r reading) (notes []note) {
 	holders := slices.Clone(c.holders)
 	for i := range holders {
 		if h := &holders[i]; h.loaded || !touched && r.has(*h) {
-			h.state, h.orphan = r.judge(h.node)
-			h.orphan = h.orphan || h.nodeID == "" // see assume
+			h.state, h.orphan = r.judge(h.node), true // if its wish goes, or has gone, it is one
 			h.loaded = false
 		}
 	}

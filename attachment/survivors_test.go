@@ -2,6 +2,7 @@ package attachment
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -9,9 +10,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	storagev1 "k8s.io/api/storage/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	k8stesting "k8s.io/client-go/testing"
+	"k8s.io/client-go/tools/cache"
 )
 
 // The tests of this file are those that mutants of the package asked for: each fails for one that all others let live.
@@ -104,39 +107,60 @@ func TestReservationIsNoOrphan(t *testing.T) {
 	})
 }
 
-// Nobody could unpublish a holder by an id that was never kept, once its wish and its CSINode are gone. One whose id was
-// kept is the caller's.
-func TestOrphanWithoutNodeID(t *testing.T) {
-	for _, row := range []struct {
-		name, nodeID string
-		wished       bool
-		want         int
-	}{
-		{"no id", ``, true, 1},
-		{"an id", `"nodeID":"id-1",`, true, 0},
-		{"an id, and nobody has wished for it", `"nodeID":"id-1",`, false, 1},
-	} {
-		t.Run(row.name, func(t *testing.T) {
+// Whoever had a wish when memory was rebuilt is an orphan when that is gone, in doubt or not.
+func TestOrphanAfterARebuild(t *testing.T) {
+	for _, wished := range []bool{true, false} {
+		t.Run("wished="+strconv.FormatBool(wished), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				w.createPV("pv-v", "v", `{"version":1,"mode":"ReadWriteOnce","epoch":7,"instances":[{"node":"n1",`+row.nodeID+`"epoch":6,"state":"held","attachedAt":"2026-01-31T11:00:00Z"}]}`)
-				if row.wished {
+				w.createPV("pv-v", "v", `{"version":1,"mode":"ReadWriteOnce","epoch":7,"instances":[{"node":"n1","epoch":6,"state":"held","attachedAt":"2026-01-31T11:00:00Z"}]}`)
+				if wished {
 					w.wish("pv-v", "n1", "attached")
 				}
 				defer w.lead(t)()
 				w.must(w.m.Rebuild(ctx))
-				if row.wished {
+				if wished {
+					require.Empty(t, w.m.Orphans())
 					w.must(w.client.StorageV1().VolumeAttachments().Delete(ctx, "va-pv-v-n1", metav1.DeleteOptions{}))
 				}
 				synctest.Wait()
-				turn, err := w.m.Begin(ctx, "v")
-				w.must(err)
-				turn.Doubt(w.instance("v", "n1"))
-				turn.End()
-				require.Len(t, w.m.Orphans(), row.want)
+				require.Len(t, w.m.Orphans(), 1)
 			})
 		})
 	}
+}
+
+// What a VolumeAttachment asked for that is deleted is an orphan, until a publish asks for it anew. One that was attached after
+// the deletion had begun is another's.
+func TestOrphanOfADeletedWish(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "v")
+		defer w.lead(t)()
+		w.must(w.m.Rebuild(ctx))
+		w.wish("pv-v", "n1", "attached")
+		w.must(w.m.TrackAttachment(ctx, "v", "n1"))
+		require.Empty(t, w.m.Orphans())
+		remove := func() {
+			w.must(w.client.StorageV1().VolumeAttachments().Delete(ctx, "va-pv-v-n1", metav1.DeleteOptions{}))
+			synctest.Wait()
+		}
+		remove()
+		require.Equal(t, []Instance{w.instance("v", "n1")}, w.m.Orphans())
+		w.must(w.m.TrackAttachment(ctx, "v", "n1"))
+		require.Empty(t, w.m.Orphans(), "it is wanted again")
+
+		for age, orphans := range map[time.Duration]int{-time.Second: 1, -time.Second - 1: 0} {
+			w.must(w.m.UntrackAttachment(ctx, "v"))
+			w.must(w.m.TrackAttachment(ctx, "v", "n1"))
+			a, _ := w.m.GetAttachment("v")
+			deleted := metav1.NewTime(a.Entries[0].AttachedAt.Add(age))
+			w.m.abandon(w.m.informers.Load(), cache.DeletedFinalStateUnknown{Obj: &storagev1.VolumeAttachment{
+				ObjectMeta: metav1.ObjectMeta{DeletionTimestamp: &deleted},
+				Spec:       storagev1.VolumeAttachmentSpec{Attacher: driver, NodeName: "n1", Source: storagev1.VolumeAttachmentSource{PersistentVolumeName: new("pv-v")}},
+			}})
+			require.Len(t, w.m.Orphans(), orphans, age)
+		}
+	})
 }
 
 // A wish that says nothing does not hide the next one.

@@ -37,14 +37,11 @@ type wish struct {
 }
 
 // judge is the table's upper half, for a node that the record names.
-func (r reading) judge(node string) (s State, orphan bool) {
-	switch w, ok := r.wishes[node]; {
-	case !ok:
-		return Uncertain, true
-	case w.attached:
-		return Held, false
+func (r reading) judge(node string) State {
+	if r.wishes[node].attached {
+		return Held
 	}
-	return Uncertain, false
+	return Uncertain
 }
 
 // holds is its lower half, for a volume without a record.

@@ -104,6 +104,7 @@ func (t *Turn) Reserve(ctx context.Context, c Claim) (Entry, error) {
 	})
 	switch {
 	case err == errNothing:
+		t.wanted(got)
 		return got.entry(t.volume), nil
 	case result == unknown && t.cell.has(got):
 		t.change(func() []note { t.cell.doubt = &doubt{}; return nil })
@@ -132,6 +133,13 @@ func (t *Turn) Reserve(ctx context.Context, c Claim) (Entry, error) {
 		return nil
 	})
 	return got.entry(t.volume), nil
+}
+
+// wanted notes that somebody asks for an entry that is there, whatever became of who asked before.
+func (t *Turn) wanted(h holder) {
+	if n := t.index(h.instance(t.volume)); h.orphan && h.state == Held && n >= 0 {
+		t.change(func() []note { t.setState(n, Held); return nil })
+	}
 }
 
 // secure decides for an entry that is there already. Where it follows from what an earlier leader wrote, a write of that

@@ -134,12 +134,20 @@ func (r *scale) weigh(s *state, p *proc, x *passCalls) {
 				x.stale[i] = true
 			}
 			_, named := v.pv.doc.find(i.node, i.uid, i.epoch)
-			doubt = doubt || i.state != "held" || v.pv.exists && !named // its record went with an earlier PersistentVolume
+			doubt = doubt || i.state != "held" || v.pv.exists && !named  // its record went with an earlier PersistentVolume
+			doubt = doubt || !v.direct && v.unwished(i.node, s.now.step) // the controller unpublishes it
+			doubt = doubt || v.deal(i.node).reasked(i)
 		}
 		if doubt {
 			x.dirty[v] = true
 		}
 	}
+}
+
+// reasked reports whether an instance came so soon after an unpublish that it may be thought to be what that one was to end: the
+// API server tells the second in which a VolumeAttachment was deleted.
+func (d *dealing) reasked(i *instance) bool {
+	return d.end.step > 0 && i.seen.at-d.end.at <= 2*time.Second
 }
 
 // unanswered returns the step of the incarnation's last write to each PersistentVolume whose answer it does not have: it is on its

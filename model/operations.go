@@ -61,7 +61,9 @@ type dealing struct {
 	by      *proc  // who said that OK
 	begun   moment // the publish that it belongs to
 	ok      moment
-	owed    bool // the node may have the volume: an unpublish is owed
+	again   moment // the last OK of publish, be it one that changed nothing
+	answers *proc  // who said that
+	owed    bool   // the node may have the volume: an unpublish is owed
 	asked   bool
 	publish moment // the last one called
 	ending  bool   // the last call was an unpublish
@@ -214,7 +216,7 @@ func (s *state) grantDeal(o *operation) {
 			uid = l.uid
 		}
 	}
-	d.owed = true
+	d.owed, d.again, d.answers = true, s.now, o.proc
 	if d.held && sameUID(d.uid, uid) {
 		return
 	}

@@ -204,7 +204,7 @@ func (s *state) explainByLoop(c change, d *dealing, acted moment) cause {
 		return becauseRebuilt
 	case d.ending && (revoked || !s.offers("backend")):
 		return becauseFinished
-	case revoked && d.revoke.actor == "run" && d.fence.when.step < d.revoke.when.step && v.unwished(i.node, c.proc.led.step) && !c.proc.blindTo(v, i.node):
+	case revoked && d.revoke.actor == "run" && d.fence.when.step < d.revoke.when.step && v.unwished(i.node, c.proc.relied(d)) && !c.proc.blindTo(v, i.node):
 		return becauseOwn
 	case s.undone(c, i, acted):
 		return becauseRepaired
@@ -236,6 +236,15 @@ func (p *proc) blindTo(v *volume, node string) bool {
 	c := p.listing("volumeattachments").cache
 	wanted, _, _ := v.wished(node)
 	return wanted && c.tried && c.told.step <= p.led.step
+}
+
+// relied returns the step from which on an incarnation is to look for a wish before it ends an instance by itself: since it leads, and
+// since it told a caller last that the node has the volume.
+func (p *proc) relied(d *dealing) int {
+	if d.answers == p {
+		return max(p.led.step, d.again.step)
+	}
+	return p.led.step
 }
 
 // unwished reports whether at some instant from a step on no VolumeAttachment asked for the volume on a node.

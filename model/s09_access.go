@@ -55,7 +55,7 @@ func (r *atomic) watch(s *state, e *trace.Event) {
 func (r *atomic) lasts(s *state) {
 	for _, v := range s.order {
 		for _, d := range v.deals {
-			if g := v.grantOf(d.node); d.held && !g.open && g.when.step > d.begun.step && !s.down[d.node] && !s.absentSince(d.node, d.uid, d.begun.step, s.now.step) {
+			if g := v.grantOf(d.node); d.held && !g.open && g.when.step > 0 && !s.down[d.node] && !s.absentSince(d.node, d.uid, d.begun.step, s.now.step) {
 				r.violate(s, "access", []int{d.ok.step}, "%s was told that it has %s, nobody unpublished it there, and the backend does not let it write", d.node, v.handle)
 			}
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 // Sweep unpublishes what nobody will ask to unpublish: instances on record without a VolumeAttachment, whose publish was cut
-// by a crash and whose wish is gone. One that gets a VolumeAttachment meanwhile is left to its caller. What does not work is
+// by a crash and whose wish is gone, or whose wish was deleted before they were unpublished. One that gets a VolumeAttachment meanwhile is left to its caller. What does not work is
 // left for the next pass and does not keep the others from their turn. While the Controller does not serve it does nothing.
 func (c *Controller) Sweep(ctx context.Context) error {
 	h, err := c.enter(ctx)
@@ -53,7 +53,7 @@ func (h *handler) sweep(orphan attachment.Instance) error {
 	defer turn.End()
 	a, _ := turn.Attachment()
 	i := slices.IndexFunc(a.Entries, func(e attachment.Entry) bool {
-		return e.Instance == orphan && e.State == attachment.Uncertain
+		return e.Instance == orphan
 	})
 	if i < 0 || !slices.Contains(h.cfg.Manager.Orphans(), orphan) {
 		return nil
