@@ -9,9 +9,10 @@ type moving struct {
 	earliest time.Duration // its clock runs since some time from here,
 	latest   time.Duration // to here
 	timeout  time.Duration
-	began    int64 // what the system tells of its start
-	restored bool  // a rebuild brought it: its clock began in another incarnation
-	known    bool  // and when that was is known, for the wall clock has never jumped
+	pair     [2]string // source and target: the two that there were when it began
+	began    int64     // what the system tells of its start
+	restored bool      // a rebuild brought it: its clock began in another incarnation
+	known    bool      // and when that was is known, for the wall clock has never jumped
 	told     time.Duration
 	seen     moment
 	fault    time.Duration // A when it was seen
@@ -58,15 +59,31 @@ func (s *state) follow(p *proc, v *volume, m *memory) {
 		m.moving.earliest, m.moving.began, m.moving.restored = m.youngest().asked.at, of.migrating, s.restored(p, v, m.youngest())
 	case of == nil && m.moving != nil:
 		p.migrating--
-		s.moves = append(s.moves, move{moving: m.moving, ended: true, pair: m.last, left: m.nodes()})
+		s.moves = append(s.moves, move{moving: m.moving, ended: true, pair: m.moving.pair, left: m.nodes()})
 		m.moving = nil
 	}
+	if m.moving != nil && len(m.instances) == 2 && m.moving.seen.step == s.now.step {
+		m.moving.pair = m.last
+	}
+}
+
+// leftBy returns a side of a migration that memory does not name any more; empty if both are there, or not known.
+func (m *moving) leftBy(in *memory) string {
+	if m == nil {
+		return ""
+	}
+	for _, n := range m.pair {
+		if n != "" && !in.names(n) {
+			return n
+		}
+	}
+	return ""
 }
 
 // replaced notes that another incarnation has ended a volume's migration and begun the next one, before this one looked again.
 func (s *state) replaced(m *memory, of *instance) {
 	was := m.moving
-	s.moves = append(s.moves, move{moving: was, ended: true, pair: m.last, left: m.nodes()})
+	s.moves = append(s.moves, move{moving: was, ended: true, pair: was.pair, left: m.nodes()})
 	m.moving = &moving{
 		proc: was.proc, volume: was.volume, latest: s.now.at, earliest: m.youngest().asked.at, timeout: of.timeout,
 		began: of.migrating, restored: true, seen: s.now, fault: was.proc.fault,

@@ -39,6 +39,10 @@ func (r *observable) migrations(s *state, p *proc, b *book) {
 	}
 	most := b.overdue
 	for _, m := range p.mem {
+		if left := m.moving.leftBy(m); left != "" && !b.void {
+			r.violate(s, "gauges", []int{m.moving.seen.step}, "the migration of %s from %s to %s goes on in memory, and %s has left", m.moving.volume.handle, m.moving.pair[0], m.moving.pair[1], left)
+			b.void = true
+		}
 		if m.moving != nil && (m.moving.restored || s.now.at-m.moving.earliest >= m.moving.timeout) {
 			most++
 		}
