@@ -3,14 +3,12 @@ package attachment
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	storagev1 "k8s.io/api/storage/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/holdfast-sim/holdfast/attachment/deadline"
@@ -94,23 +92,19 @@ func (m *Manager) abandon(in *informers, o any) {
 	if !ok {
 		return
 	}
+	until := time.Unix(1<<40, 0) // nobody knows when it was deleted
+	if at := va.DeletionTimestamp; at != nil {
+		until = at.Add(time.Second) // it tells whole seconds
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c := m.cells[volume]
-	if c == nil {
+	if c := m.cells[volume]; c == nil || !c.names(va.Spec.NodeName) {
 		return
 	}
-	holders := slices.Clone(c.holders)
-	for i := range holders {
-		h := &holders[i]
-		h.orphan = h.orphan || h.node == va.Spec.NodeName && !after(h.at, va.DeletionTimestamp)
+	if m.parted[volume] == nil {
+		m.parted[volume] = map[string]time.Time{}
 	}
-	c.holders = holders
-}
-
-// after reports whether an attach came after a deletion, of which the API server tells the second: it is somebody else's.
-func after(at time.Time, deletion *metav1.Time) bool {
-	return deletion != nil && at.After(deletion.Add(time.Second))
+	m.parted[volume][va.Spec.NodeName] = until
 }
 
 // synced returns the informers if there are any and they are synced, else nil.

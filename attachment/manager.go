@@ -28,12 +28,13 @@ type Manager struct {
 	mu        sync.RWMutex
 	cells     map[string]*cell
 	stamps    stamps
-	dirty     map[string]struct{} // volumes whose cell has a doubt
-	suspects  map[string]string   // volumes whose PersistentVolume others have changed, and the version seen
-	migrating map[string]struct{} // volumes with a migration under way
-	deferred  map[string]reading  // what a rebuild has read of volumes that were busy
-	rebuilds  int                 // rebuilds under way
-	lead      int                 // counts leaderships
+	dirty     map[string]struct{}             // volumes whose cell has a doubt
+	parted    map[string]map[string]time.Time // by volume and node: whoever was attached by then is what a deleted VolumeAttachment asked for
+	suspects  map[string]string               // volumes whose PersistentVolume others have changed, and the version seen
+	migrating map[string]struct{}             // volumes with a migration under way
+	deferred  map[string]reading              // what a rebuild has read of volumes that were busy
+	rebuilds  int                             // rebuilds under way
+	lead      int                             // counts leaderships
 	rebuilt   bool
 	version   uint64
 }
@@ -86,6 +87,7 @@ func NewManager(client kubernetes.Interface, options ...Option) (*Manager, error
 		cells:      map[string]*cell{},
 		stamps:     newStamps(s.grace),
 		dirty:      map[string]struct{}{},
+		parted:     map[string]map[string]time.Time{},
 		suspects:   map[string]string{},
 		migrating:  map[string]struct{}{},
 		deferred:   map[string]reading{},
@@ -118,6 +120,7 @@ func (m *Manager) Sizes() map[string]int {
 		"turns":      m.turns.size() + m.rebuilding.size(),
 		"dirty":      len(m.dirty),
 		"suspects":   len(m.suspects),
+		"parted":     len(m.parted),
 		"migrations": len(m.migrating),
 		"deferred":   len(m.deferred),
 	}
@@ -140,6 +143,9 @@ func (m *Manager) change(volume string, c *cell, f func() []note) {
 		m.metrics.activeMigrations.Dec()
 	}
 	mark(m.dirty, volume, c.doubt != nil)
+	if len(c.holders) == 0 {
+		delete(m.parted, volume)
+	}
 	m.acquit(volume, c.place)
 	m.cells[volume] = c
 	m.tidy(volume)

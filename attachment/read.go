@@ -85,7 +85,8 @@ func (m *Manager) unwished(wished func(pv, node string) bool) []Instance {
 	m.mu.RLock()
 	for volume, c := range m.cells {
 		for _, h := range c.holders {
-			if h.orphan && c.place != nil {
+			until, parted := m.parted[volume][h.node]
+			if (h.orphan || parted && !h.at.After(until)) && c.place != nil {
 				found = append(found, candidate{c.place.name, h.instance(volume)})
 			}
 		}

@@ -17,8 +17,8 @@ type holder struct {
 	by        string // the identity of the Manager that reserved it; "" if it was not told
 	// loaded means that the state follows from the record alone; a rebuild, which sees VolumeAttachments too, may know better.
 	loaded bool
-	// orphan means that no VolumeAttachment was seen for it, or that it is known from one alone, or that one was deleted while it
-	// was there, and no publish has asked for it since. Without one nobody else ends it.
+	// orphan means that no VolumeAttachment was seen for it, or that a rebuild saw one, which may be gone. Without one nobody else
+	// ends it. Of those that are deleted later the Manager keeps a list.
 	orphan bool
 }
 

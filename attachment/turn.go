@@ -137,8 +137,16 @@ func (t *Turn) Reserve(ctx context.Context, c Claim) (Entry, error) {
 
 // wanted notes that somebody asks for an entry that is there, whatever became of who asked before.
 func (t *Turn) wanted(h holder) {
-	if n := t.index(h.instance(t.volume)); h.orphan && h.state == Held && n >= 0 {
-		t.change(func() []note { t.setState(n, Held); return nil })
+	n := t.index(h.instance(t.volume))
+	t.m.mu.RLock()
+	_, parted := t.m.parted[t.volume][h.node]
+	t.m.mu.RUnlock()
+	if (h.orphan || parted) && h.state == Held && n >= 0 {
+		t.change(func() []note {
+			delete(t.m.parted[t.volume], h.node)
+			t.setState(n, Held)
+			return nil
+		})
 	}
 }
 
@@ -164,6 +172,7 @@ func (t *Turn) Confirm(i Instance) {
 	m := t.m
 	t.change(func() []note {
 		h := t.setState(n, Held)
+		delete(m.parted[t.volume], h.node)
 		m.stamps.drop(t.volume)
 		m.metrics.attaches.Inc()
 		notes := []note{normal(reasonAttached, "volume %s attached to %s", t.volume, h.node)}

@@ -96,6 +96,24 @@ var againCases = []narrowCase{
 		s.unpublishOnly("vm", "n1")
 		s.forget("vm", "n1")
 	}},
+	{"an unpublish that was told OK is off the record", "S15", func(s *script, wrong bool) {
+		s.publish("vm", "n1")
+		s.unwish("vm", "n1")
+		actor := s.begins("unpublish", "vm", "")
+		s.revoke(actor, "vm", "")
+		detached := func(h held, _ bool) {
+			s.note("VolumeDetached", "volume vm detached from "+h.Node)
+			s.count(`detach_total{kind="full"}`, 1)
+		}
+		if !wrong {
+			s.remove(actor, "vm", "", detached)
+		}
+		s.ends("unpublish", "vm", "", "OK")
+		if wrong {
+			s.remove(actor, "vm", "", detached)
+		}
+		s.forget("vm", "n1")
+	}},
 	{"who asks for another mode shares a volume with nobody", "L6", func(s *script, wrong bool) {
 		s.publish("shared", "n1")
 		s.wish("shared", "n2")

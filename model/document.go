@@ -20,6 +20,7 @@ type document struct {
 type holding struct {
 	Node     string    `json:"node"`
 	UID      string    `json:"uid"`
+	NodeID   string    `json:"nodeID"` // what the driver calls the node, if the system keeps that
 	Epoch    uint64    `json:"epoch"`
 	State    string    `json:"state"`
 	Attached time.Time `json:"attachedAt"`

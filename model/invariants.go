@@ -130,7 +130,7 @@ func stateInvariants() []Invariant {
 			Name: "S15", Title: "record agrees", Source: section5, Needs: []string{"record", "believer", "backend"},
 			Text:  "At rest the persisted record names exactly the holders and the uncertain; with none, only the tombstone is left.",
 			Why:   "The record is what the next leader starts from.",
-			kinds: []trace.Kind{trace.Phase, trace.Change}, build: newRecordAgrees,
+			kinds: []trace.Kind{trace.Phase, trace.Change, trace.Return}, build: newRecordAgrees,
 		},
 	}
 }

@@ -27,6 +27,12 @@ func (r *recordAgrees) step(s *state, e *trace.Event) {
 		}
 		return
 	}
+	if e.Kind == trace.Return {
+		if o := s.ops[e.Op]; o != nil && r.judged("memory") {
+			r.released(s, o, e)
+		}
+		return
+	}
 	if e.Name != "drain" && e.Name != "quiesce" {
 		return
 	}
@@ -48,6 +54,20 @@ func (r *recordAgrees) step(s *state, e *trace.Event) {
 		}
 		if r.judged("world") && !v.direct {
 			r.world(s, v, e.Name)
+		}
+	}
+}
+
+// released judges an OK of unpublish: the record goes before it (SPEC.md section 4), so that it does not name the node any more if it
+// did when the call began and nobody has written since.
+func (r *recordAgrees) released(s *state, o *operation, e *trace.Event) {
+	v := o.volume
+	if o.verb != "unpublish" || o.code != "OK" || e.Late || v == nil || v.direct || !v.pv.exists || !v.pv.valid || v.pv.changed.step >= o.begun.step {
+		return
+	}
+	for _, h := range v.pv.doc.Instances {
+		if o.releasesNode(h.Node) && (h.NodeID != "" || o.node == "") { // what maps an unkept id to a name may be gone
+			r.violate(s, "memory", []int{v.pv.changed.step, o.begun.step}, "unpublish of %s on %s was told OK, and the record names it still (epoch %d)", v.handle, or(o.node, "every node"), h.Epoch)
 		}
 	}
 }
