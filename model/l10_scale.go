@@ -180,7 +180,8 @@ func (r *scale) ended(s *state, p *proc, x *passCalls) {
 		if x.calls > limit {
 			r.violate(s, "calls", []int{x.begun.step}, "a pass made %d calls for %d suspect nodes and %d dirty volumes, and %d are enough", x.calls, suspects, dirty, limit)
 		}
-		r.steady(s, x, suspects+dirty == 0 && !x.unsure && !p.listing("persistentvolumes").cache.torn)
+		torn := p.listing("persistentvolumes").cache.torn || p.listing("volumeattachments").cache.torn
+		r.steady(s, x, suspects+dirty == 0 && !x.unsure && !torn)
 	}
 	if p.pass.begun > p.pass.ended {
 		return // another one has begun

@@ -63,6 +63,18 @@ var narrowCases = []narrowCase{
 			}
 		})
 	}},
+	{"a list that a fault made old does not show who wants a volume", "L10", func(s *script, wrong bool) {
+		fault := "staleRead"
+		if wrong {
+			fault = ""
+		}
+		s.publish("vm", "n1")
+		s.listNodes("")
+		s.call("informer", trace.Event{Verb: "list", Resource: "volumeattachments", Code: "OK", Count: 2, Fault: fault})
+		s.pass(func() {
+			s.call("run", trace.Event{Verb: "list", Resource: "volumeattachments", Code: "OK", Count: 3})
+		})
+	}},
 	{"a list that a fault made old brings a record back", "L10", func(s *script, wrong bool) {
 		fault := "staleRead"
 		if wrong {
