@@ -36,6 +36,7 @@ type engine struct {
 	strategy sched.Strategy
 	noted    *sched.Noted              // the same, if its turns are noted; else nil
 	recorded map[string]fault.Decision // a replay's fault effects by label
+	guide    *guide                    // the same, if a walk makes its choices; else nil
 	plan     *fault.Plan
 	wall     *clock.Wall
 	server   *cluster.Server
@@ -43,15 +44,17 @@ type engine struct {
 	checker  *model.Checker
 	writer   *trace.Writer
 
-	now      *incarnation // the system's process; nil while it is down
-	elder    *incarnation // the one before, while they overlap; else nil
-	born     int          // incarnations so far
-	ops      int          // operations so far
+	now      *incarnation       // the system's process; nil while it is down
+	elder    *incarnation       // the one before, while they overlap; else nil
+	born     int                // incarnations so far
+	ops      int                // operations so far
+	called   map[string]calling // they, by actor, if a walk makes the choices
 	entries  map[string]*entry
 	nodes    map[string]*machine
 	ordinals map[string]int // of labels outside the system
 	revive   *sched.Point   // the start of the next incarnation, while there is none
 	outage   bool           // the API server is away
+	healing  bool           // faults are over
 	ending   bool           // the run is being torn down
 	before   int            // goroutines of the process before there was a system
 
@@ -69,7 +72,7 @@ type engine struct {
 }
 
 func newEngine(build Builder, s *scenarios.Scenario, o options) *engine {
-	return &engine{build: build, scn: s, opt: o, entries: make(map[string]*entry), nodes: make(map[string]*machine), ordinals: make(map[string]int)}
+	return &engine{build: build, scn: s, opt: o, entries: make(map[string]*entry), nodes: make(map[string]*machine), ordinals: make(map[string]int), called: make(map[string]calling)}
 }
 
 // play is the whole run.
@@ -114,8 +117,9 @@ func (e *engine) runUntil(d time.Duration, done func() bool) {
 	if e.out || e.crash != nil {
 		return
 	}
-	stop := func() bool { return e.crash != nil || done != nil && done() }
-	e.out = !e.loop.Run(e.loop.Now()+d, e.opt.maxSteps, stop)
+	over := func() bool { return e.guide != nil && e.opt.walk.Over() }
+	stop := func() bool { return e.crash != nil || over() || done != nil && done() }
+	e.out = !e.loop.Run(e.loop.Now()+d, e.opt.maxSteps, stop) || over()
 }
 
 func (e *engine) phase(name string) { e.loop.Emit(trace.Event{Kind: trace.Phase, Name: name}) }

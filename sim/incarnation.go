@@ -192,6 +192,9 @@ func (in *incarnation) start(ev *trace.Event, op *operation, call func(ctx conte
 	ev.Proc, ev.Op, ev.Verb, ev.Volume, ev.Node, ev.Mode = in.proc.Num, op.num, op.verb, op.volume, op.node, op.mode
 	actor := "op-" + strconv.Itoa(op.num)
 	op.ctx = withDeadline(sched.WithActor(quiet(), actor), time.Now().Add(callTimeout))
+	if e.guide != nil {
+		e.guide.call(actor, op)
+	}
 	in.inflight[op.num] = op
 	op.timer = in.deadlinePoint(op, actor)
 	in.proc.Offer(op.timer)

@@ -4,6 +4,8 @@ import (
 	"io"
 
 	"github.com/holdfast-sim/holdfast/sim/choice"
+	"github.com/holdfast-sim/holdfast/sim/explore"
+	"github.com/holdfast-sim/holdfast/sim/fault"
 	"github.com/holdfast-sim/holdfast/sim/trace"
 )
 
@@ -20,6 +22,8 @@ type options struct {
 	recorded []trace.Event
 	choices  choice.Source
 	noted    bool
+	walk     *explore.Walk
+	effects  []fault.Effect
 }
 
 type optionFunc func(*options)
@@ -61,13 +65,10 @@ func Choices(src choice.Source) Option {
 	return optionFunc(func(o *options) { o.strategy, o.choices = "drawn", src })
 }
 
-// Recheck is random to a single run. Whoever runs a campaign of it runs each seed twice and compares.
-const Recheck = "recheck"
-
 // Strategies lists the names that Strategy takes: random picks one point at a time, each with the same probability; pct lets one
 // actor go on until it waits, with a few changes at random (sched.PCT); pos shares the chance among orders that differ in what
 // races (sched.POS); round-robin lets the actors take turns; in-order lets each go on until it waits (sched.InOrder); recheck is random,
 // run twice and compared; pairs picks two points for each step (see pairs.go); replay follows a trace.
 func Strategies() []string {
-	return []string{"random", "pct", "pos", "round-robin", inOrder, pairs, Recheck, "replay"}
+	return []string{"random", "pct", "pos", "round-robin", inOrder, pairs, "recheck", "replay"}
 }

@@ -21,6 +21,7 @@ func (e *engine) heal() {
 	if e.out || e.crash != nil {
 		return
 	}
+	e.healing = true
 	e.phase("heal")
 	e.plan.End()
 	e.endOutage()

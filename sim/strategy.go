@@ -33,6 +33,9 @@ func (e *engine) named() sched.Strategy {
 	switch e.opt.strategy {
 	case "replay":
 		return e.replay()
+	case "explore":
+		e.guide = &guide{engine: e}
+		return e.guide
 	case "pct":
 		return sched.NewPCT(e.src, pctDepth, pctHorizon)
 	case "pos":
@@ -66,6 +69,9 @@ func (e *engine) replay() sched.Strategy {
 func (e *engine) decide(s fault.Site) fault.Decision {
 	if e.recorded != nil {
 		return e.recorded[s.Label]
+	}
+	if e.guide != nil {
+		return e.guide.decide()
 	}
 	return e.plan.Decide(s)
 }

@@ -77,6 +77,12 @@ func (p *progress) add(found bool, say func()) {
 	}
 }
 
+func (p *progress) expect(total int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.total = total
+}
+
 func (p *progress) clear() {
 	if p.tty && p.wide > 0 {
 		fmt.Fprintf(p.w, "\r%s\r", strings.Repeat(" ", p.wide))

@@ -64,6 +64,7 @@ writer, nothing live is cleared, nothing stale stays.
 	add("search", newShrink(known))
 	add("search", newExplain(known))
 	add("search", newWhatIf(known))
+	add("search", newExplore(known))
 	add("search", newEnvelope(known))
 	add("search", newCheck(known))
 	add("search", newMutants())

@@ -15,6 +15,7 @@ import (
 	"github.com/holdfast-sim/holdfast/sim"
 	"github.com/holdfast-sim/holdfast/sim/campaign"
 	"github.com/holdfast-sim/holdfast/sim/choice"
+	"github.com/holdfast-sim/holdfast/sim/explore"
 	"github.com/holdfast-sim/holdfast/sim/report"
 	"github.com/holdfast-sim/holdfast/sim/trace"
 )
@@ -87,6 +88,11 @@ func (w *runner) run(job campaign.Job, tape io.Writer) (run report.Run) {
 	if job.Strategy != "" {
 		opts = append(opts, sim.Strategy(job.Strategy))
 	}
+	var walk *explore.Walk
+	if x := job.Explore; x != nil {
+		walk = explore.NewWalk(x.Scope, x.Item)
+		opts = append(opts, sim.Guide(walk, x.Effects))
+	}
 	if job.Turns {
 		opts = append(opts, sim.NoteTurns())
 	}
@@ -99,8 +105,12 @@ func (w *runner) run(job campaign.Job, tape io.Writer) (run report.Run) {
 		panic(err)
 	}
 	r := sim.Run(w.t, w.known[job.System], s, opts...)
-	if job.Strategy == sim.Recheck {
+	if job.Strategy == "recheck" {
 		w.recheck(s, job, r)
+	}
+	if walk != nil {
+		v := walk.Visit()
+		run.Visit = &v
 	}
 	run.Strategy, run.Outcome, run.TraceHash, run.Verdict, run.Tally = r.Strategy, r.Outcome, r.TraceHash, r.Verdict, r.Tally
 	run.Scenes = r.Scenes

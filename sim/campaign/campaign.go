@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/holdfast-sim/holdfast/model"
+	"github.com/holdfast-sim/holdfast/sim/explore"
+	"github.com/holdfast-sim/holdfast/sim/fault"
 	"github.com/holdfast-sim/holdfast/sim/report"
 	"github.com/holdfast-sim/holdfast/sim/trace"
 )
@@ -40,8 +42,17 @@ type Job struct {
 	Replay string `json:"replay,omitempty"`
 	// Turns asks for what the strategy took out of order, if the run does not hold.
 	Turns bool `json:"turns,omitempty"`
+	// Explore makes the run one of an exploration; nil is none.
+	Explore *Exploration `json:"explore,omitempty"`
 	// KeepTape asks for the trace even if the run held.
 	KeepTape bool `json:"-"`
+}
+
+// Exploration is one way of those that an exploration visits.
+type Exploration struct {
+	Scope   explore.Scope  `json:"scope"`
+	Item    explore.Item   `json:"item"`
+	Effects []fault.Effect `json:"effects"`
 }
 
 // Finding is a run together with its trace as far as it came; Tape is empty for a run that

@@ -13,6 +13,7 @@ import (
 
 	"github.com/holdfast-sim/holdfast/model"
 	"github.com/holdfast-sim/holdfast/scenarios"
+	"github.com/holdfast-sim/holdfast/sim/explore"
 	"github.com/holdfast-sim/holdfast/sim/trace"
 )
 
@@ -59,6 +60,8 @@ type Run struct {
 	Diverged string `json:"diverged,omitempty"`
 	// Bound is what the theory of PCT promises of the run; nil for another strategy.
 	Bound *Bound `json:"bound,omitempty"`
+	// Visit is what the run of an exploration met; nil if it was none.
+	Visit *explore.Visit `json:"visit,omitempty"`
 	// Turns are what the strategy of a run that did not hold took out of order, if that was asked for.
 	Turns []scenarios.Turn `json:"turns,omitempty"`
 
