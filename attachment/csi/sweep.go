@@ -11,8 +11,9 @@ import (
 )
 
 // Sweep unpublishes what nobody will ask to unpublish: instances on record without a VolumeAttachment, whose publish was cut
-// by a crash and whose wish is gone, or whose wish was deleted before they were unpublished. One that gets a VolumeAttachment meanwhile is left to its caller. What does not work is
-// left for the next pass and does not keep the others from their turn. While the Controller does not serve it does nothing.
+// by a crash and whose wish is gone, or whose wish was deleted before they were unpublished. One that gets a VolumeAttachment
+// meanwhile is left to its caller. What does not work is left for the next pass and does not keep the others from their turn.
+// While the Controller does not serve it does nothing.
 func (c *Controller) Sweep(ctx context.Context) error {
 	h, err := c.enter(ctx)
 	if err != nil {
