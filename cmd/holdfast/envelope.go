@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -51,6 +52,7 @@ type surveyor struct {
 	*settings
 	seedsEach int
 	axes      []string
+	picture   string
 
 	scenarios []*scenarios.Scenario
 	pool      *campaign.Pool
@@ -74,7 +76,7 @@ halves the gap, until that is a tenth of the value. It tells the border, and lea
 Without arguments it takes a few scenarios of the library. What holds for these under a few seeds may break for others.
 
 ` + exitCodes,
-		Example: "  holdfast envelope\n  holdfast envelope node-deleted --axis grace --axis lag --system example-buggy",
+		Example: "  holdfast envelope\n  holdfast envelope node-deleted --axis grace --axis lag --system example-buggy\n  holdfast envelope --picture envelope.svg",
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := v.resolve(c); err != nil {
 				return err
@@ -88,6 +90,7 @@ Without arguments it takes a few scenarios of the library. What holds for these 
 	v.flags(c.Flags(), defaultSystem)
 	c.Flags().IntVar(&v.workers, "workers", runtime.NumCPU(), "worker processes")
 	c.Flags().IntVar(&v.seedsEach, "each", v.seedsEach, "seeds of each scenario at each value")
+	c.Flags().StringVar(&v.picture, "picture", "", "file for a picture of it (SVG)")
 	c.Flags().StringSliceVar(&v.axes, "axis", axisNames(), "settings to move; may be repeated")
 	return c
 }
@@ -159,7 +162,37 @@ func (v *surveyor) survey(c *cobra.Command) error {
 		}
 		borders = append(borders, b)
 	}
+	if err := v.draw(borders); err != nil {
+		return &failure{code: exitUsage, err: err}
+	}
 	return v.tell(c, borders)
+}
+
+// draw writes the picture, if one was asked for.
+func (v *surveyor) draw(borders []border) error {
+	if v.picture == "" {
+		return nil
+	}
+	var rows []envelope.Row
+	for _, b := range borders {
+		r := envelope.Row{Name: b.Axis, Meaning: b.Meaning}
+		for _, p := range b.Points {
+			x := envelope.Point{Value: p.value}
+			if !p.Held {
+				x.Breaks = p.Witness.Invariant
+			}
+			r.Points = append(r.Points, x)
+		}
+		rows = append(rows, r)
+	}
+	var picture bytes.Buffer
+	if err := envelope.Draw(&picture, rows); err != nil {
+		return fmt.Errorf("draw the envelope: %w", err)
+	}
+	if err := os.WriteFile(v.picture, picture.Bytes(), 0o666); err != nil {
+		return fmt.Errorf("write the picture: %w", err)
+	}
+	return nil
 }
 
 // along looks at each value of an axis, and halves the gaps between those that hold and those that do not.
