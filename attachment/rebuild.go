@@ -153,10 +153,12 @@ func (m *Manager) adopt(volume string, c *cell, r reading) (notes []note) {
 	default:
 		return nil
 	}
+	unseen := m.synced() == nil // nobody tells of a wish that goes before the cache is filled
 	holders := slices.Clone(c.holders)
 	for i := range holders {
 		if h := &holders[i]; h.loaded || !touched && r.has(*h) {
-			h.state, h.orphan = r.judge(h.node), true // if its wish goes, or has gone, it is one
+			_, wished := r.wishes[h.node]
+			h.state, h.orphan = r.judge(h.node), !wished || unseen
 			h.loaded = false
 		}
 	}

@@ -1,6 +1,7 @@
 package attachment
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -306,7 +307,7 @@ func TestReservationKeepsStamp(t *testing.T) {
 	w.must(err)
 	require.True(t, removed)
 	require.Equal(t, noon, w.m.GetDetachTimestamp("v"), "as if never called")
-	require.Equal(t, `{"version":1,"epoch":1769860801000000,"detachedAt":"2026-01-31T12:00:00Z"}`, w.record("pv-v"))
+	require.Equal(t, fmt.Sprintf(`{"version":1,"epoch":%d,"detachedAt":"2026-01-31T12:00:00Z"}`, first+1+leap), w.record("pv-v"), "far above what was refused")
 
 	e, err = turn.Reserve(ctx, Claim{Node: "n2", Mode: ReadWriteOnce})
 	w.must(err)
@@ -315,7 +316,7 @@ func TestReservationKeepsStamp(t *testing.T) {
 	turn.End()
 	turn.End() // does nothing
 	w.must(w.m.UntrackAttachment(ctx, "v"))
-	require.Equal(t, `{"version":1,"epoch":1769860801000001,"detachedAt":"2026-01-31T12:00:01Z"}`, w.record("pv-v"))
+	require.Equal(t, fmt.Sprintf(`{"version":1,"epoch":%d,"detachedAt":"2026-01-31T12:00:01Z"}`, first+2+leap), w.record("pv-v"))
 }
 
 // ClearStale takes exactly the instance that was seen.

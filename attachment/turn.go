@@ -16,6 +16,10 @@ const (
 	migrationTimeoutMax     = time.Hour
 )
 
+// leap is how far an epoch that was refused is left behind: a day of microseconds. What has ended it may have been counted by a wall
+// clock that was ahead, and has been set back since.
+const leap = uint64(24 * time.Hour / time.Microsecond)
+
 // Turn is the right to change one volume. It may be held across I/O: others wait for it with their context, and readers do not
 // wait at all. It belongs to one goroutine.
 type Turn struct {
@@ -204,8 +208,8 @@ func (t *Turn) Remove(ctx context.Context, why Cause, instances ...Instance) (bo
 			return record{}, time.Time{}, errNothing
 		}
 		next := t.cell.without(gone)
-		if why == Refused { // its epoch may have ended in a life of the volume of which no record tells: the next is above all
-			next.epoch = max(next.epoch, t.m.epochNow())
+		if why == Refused { // its epoch may have ended in a life of the volume of which no record tells: the next is far above
+			next.epoch = max(next.epoch+leap, t.m.epochNow())
 			raised = next.epoch
 		}
 		if len(next.holders) > 0 || why == Refused {
