@@ -22,6 +22,7 @@ import (
 	"github.com/holdfast-sim/holdfast/sim/explore"
 	"github.com/holdfast-sim/holdfast/sim/fault"
 	"github.com/holdfast-sim/holdfast/sim/report"
+	"github.com/holdfast-sim/holdfast/sim/shrink"
 	"github.com/holdfast-sim/holdfast/sim/trace"
 )
 
@@ -35,6 +36,7 @@ type exploration struct {
 	checkpoint     string
 
 	scenario *scenarios.Scenario
+	text     string // the scenario's
 	search   *explore.Search
 	first    *report.Run // the first finding
 	begun    time.Time
@@ -103,21 +105,17 @@ func (x *exploration) load(args []string, c *cobra.Command) error {
 			return usage("", "%s: there is no effect %q", x.called("effects"), e)
 		}
 	}
-	name, text := contest(x.volumes, x.nodes)
-	if len(args) == 1 {
-		found, err := find(args[0], c.InOrStdin())
-		if err != nil {
-			return err
-		}
-		if len(found) != 1 {
-			return usage("name one of them", "%s: %d scenarios", args[0], len(found))
-		}
-		name, text = found[0].name, found[0].text
-	}
 	var err error
-	if x.scenario, err = scenarios.Parse(name, strings.NewReader(text)); err != nil {
+	if len(args) == 1 {
+		x.scenario, err = theScenario(args[0], c.InOrStdin())
+	} else {
+		name, text := contest(x.volumes, x.nodes)
+		x.scenario, err = scenarios.Parse(name, strings.NewReader(text))
+	}
+	if err != nil {
 		return err
 	}
+	x.text = string(scenarios.Format(x.scenario))
 	x.search = explore.NewSearch(x.scope)
 	return x.takeUp()
 }
@@ -171,7 +169,7 @@ func (x *exploration) takeUp() error {
 }
 
 func (x *exploration) kept() checkpointed {
-	return checkpointed{"holdfast.dev/v1alpha1", "Exploration", x.system, string(scenarios.Format(x.scenario)), x.effects, x.search}
+	return checkpointed{"holdfast.dev/v1alpha1", "Exploration", x.system, x.text, x.effects, x.search}
 }
 
 // keep writes the checkpoint, as a whole or not at all.
@@ -238,11 +236,11 @@ func (x *exploration) visit(ctx context.Context, m *minimizer, p *progress) erro
 			x.search.Left = append(x.search.Left, items...)
 			return err
 		}
-		for i, f := range found {
-			if err := x.learn(ctx, m, items[i], f); err != nil {
+		for i := range found {
+			if err := x.learn(ctx, m, items[i], &found[i]); err != nil {
 				return err
 			}
-			p.add(f.Run.Outcome.Finding() && !f.Run.Visit.Cut, nil)
+			p.add(x.first == &found[i].Run, nil)
 		}
 		p.expect(x.search.Runs + len(x.search.Left))
 		if time.Since(saved) > 10*time.Second {
@@ -261,13 +259,13 @@ func (x *exploration) job(item explore.Item) campaign.Job {
 		e.Effects = append(e.Effects, fault.Effect(effect))
 	}
 	return campaign.Job{
-		System: x.system, Scenario: x.scenario.Metadata.Name, Source: string(scenarios.Format(x.scenario)), Seed: defaultSeed,
+		System: x.system, Scenario: x.scenario.Metadata.Name, Source: x.text, Seed: defaultSeed,
 		Strategy: "explore", Turns: true, Explore: e,
 	}
 }
 
 // learn takes over what came of one way.
-func (x *exploration) learn(ctx context.Context, m *minimizer, item explore.Item, f campaign.Finding) error {
+func (x *exploration) learn(ctx context.Context, m *minimizer, item explore.Item, f *campaign.Finding) error {
 	switch v := f.Run.Visit; {
 	case f.Run.Fault:
 		return errors.New(f.Run.Message)
@@ -289,7 +287,7 @@ func (x *exploration) learn(ctx context.Context, m *minimizer, item explore.Item
 }
 
 // save keeps a finding, and what it is made small to.
-func (x *exploration) save(ctx context.Context, m *minimizer, f campaign.Finding) error {
+func (x *exploration) save(ctx context.Context, m *minimizer, f *campaign.Finding) error {
 	kept := findings{dir: x.out}
 	if err := kept.save(x.first, f.Tape); err != nil {
 		return err
@@ -305,13 +303,7 @@ func (x *exploration) save(ctx context.Context, m *minimizer, f campaign.Finding
 	s := *x.scenario
 	s.Spec.Resolved = &scenarios.Resolved{Seed: defaultSeed, Strategy: "in-order", System: x.system, Breaks: breaks}
 	s.Spec.Turns = x.first.Turns
-	for _, e := range events {
-		if e.Kind == trace.Call && e.Fault != "" && !e.Late {
-			s.Spec.Faults = append(s.Spec.Faults, scenarios.Fault{
-				On: scenarios.On{Label: e.Label}, Effect: fault.Effect(e.Fault), For: scenarios.Duration(e.Limit),
-			})
-		}
-	}
+	s.Spec.Faults = append(slices.Clone(s.Spec.Faults), shrink.Hits(events)...)
 	least, err := m.minimize(ctx, &s)
 	if err != nil {
 		return err

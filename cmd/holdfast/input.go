@@ -55,6 +55,18 @@ func find(arg string, stdin io.Reader) ([]source, error) {
 	return nil, usage("holdfast list shows them all, and a file needs its path", "%w", err)
 }
 
+// theScenario returns the scenario of an argument that means a single one.
+func theScenario(arg string, stdin io.Reader) (*scenarios.Scenario, error) {
+	found, err := find(arg, stdin)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) != 1 {
+		return nil, usage("name one of them", "%s: %d scenarios", arg, len(found))
+	}
+	return scenarios.Parse(found[0].name, strings.NewReader(found[0].text))
+}
+
 func findInLibrary(pattern string) ([]source, error) {
 	var found []source
 	for _, s := range scenarios.Library() {

@@ -97,14 +97,8 @@ func (w *whatIf) load(arg string, c *cobra.Command) error {
 	case w.changes != 1 && w.changes != 2:
 		return usage("", "%s %d is neither 1 nor 2", w.called("changes"), w.changes)
 	}
-	found, err := find(arg, c.InOrStdin())
-	if err != nil {
-		return err
-	}
-	if len(found) != 1 {
-		return usage("name one of them", "%s: %d scenarios", arg, len(found))
-	}
-	if w.base, err = scenarios.Parse(found[0].name, strings.NewReader(found[0].text)); err != nil {
+	var err error
+	if w.base, err = theScenario(arg, c.InOrStdin()); err != nil {
 		return err
 	}
 	one := scenarios.Resolved{Seed: defaultSeed, System: w.system}

@@ -53,11 +53,16 @@ func (m *minimizer) byLabel() {
 }
 
 // hits are the requests that a fault met in the smallest run, while the plan was in force.
-func (m *minimizer) hits() (hits []scenarios.Fault) {
+func (m *minimizer) hits() []scenarios.Fault {
 	_, events, err := trace.Read("tape", bytes.NewReader(m.Trial.Tape))
 	if err != nil {
 		return nil
 	}
+	return Hits(events)
+}
+
+// Hits returns the faults of a run one by one, each at the label of the request that it met.
+func Hits(events []trace.Event) (hits []scenarios.Fault) {
 	seen := make(map[string]bool)
 	for _, e := range events {
 		if e.Kind != trace.Call || e.Fault == "" || e.Late && e.Fault == string(fault.LateEffect) || seen[e.Label] {
