@@ -1,6 +1,7 @@
 package model
 
 import (
+	"iter"
 	"time"
 
 	"github.com/holdfast-sim/holdfast/sim/trace"
@@ -134,7 +135,8 @@ func (s *state) settleChanges() {
 		if c.before != nil && c.after == nil {
 			r := s.explain(c)
 			s.removals = append(s.removals, r)
-			s.settleRemoval(r)
+			s.counts.removed(r)
+			s.carry(r, c.volume.droppedAs(c.before))
 		}
 	}
 }
@@ -160,23 +162,48 @@ func (s *state) renamed(gone int) bool {
 
 // settleCut explains what a crashing incarnation had taken off the record before its memory could show that.
 func (s *state) settleCut(p *proc) {
-	for _, v := range s.order {
-		m := p.mem[v.handle]
-		if m == nil {
-			continue
-		}
-		for _, i := range m.instances {
-			if d := v.droppedAs(i); d != nil && d.proc == p.num && d.when.step >= i.seen.step {
-				r := s.explain(change{proc: p, volume: v, memory: m, before: i, pass: p.pass})
-				s.removals = append(s.removals, r)
-				s.settleRemoval(r)
+	for r, d := range s.unshown(p) {
+		s.removals = append(s.removals, r)
+		s.counts.removed(r)
+		s.carry(r, d)
+	}
+}
+
+// settleDeposed carries over what an incarnation that no longer leads had taken off the record before its memory could show
+// that: whoever leads next gives the volume out by what the record says. The removal itself is judged when memory shows it.
+func (s *state) settleDeposed(p *proc) {
+	for r, d := range s.unshown(p) {
+		s.carry(r, d)
+		d.carried = true
+	}
+}
+
+// unshown are the removals that an incarnation wrote to the record, and that its memory does not show yet.
+func (s *state) unshown(p *proc) iter.Seq2[removal, *dropped] {
+	return func(yield func(removal, *dropped) bool) {
+		for _, v := range s.order {
+			m := p.mem[v.handle]
+			if m == nil {
+				continue
+			}
+			for _, i := range m.instances {
+				d := v.droppedAs(i)
+				if d == nil || d.proc != p.num || d.when.step < i.seen.step {
+					continue
+				}
+				if !yield(s.explain(change{proc: p, volume: v, memory: m, before: i, pass: p.pass}), d) {
+					return
+				}
 			}
 		}
 	}
 }
 
-// settleRemoval carries a removal over to the other layers.
-func (s *state) settleRemoval(r removal) {
+// carry carries a removal over to the other layers, unless they follow the writer already.
+func (s *state) carry(r removal, by *dropped) {
+	if by != nil && by.carried && by.proc == r.proc.num {
+		return
+	}
 	d := r.volume.deal(r.inst.node)
 	switch r.cause {
 	case becauseCleared, becauseEvicted:
@@ -193,7 +220,6 @@ func (s *state) settleRemoval(r removal) {
 		d.held = d.held && d.begun.step > r.decided.step
 	}
 	r.volume.shed(r.inst.node)
-	s.counts.removed(r)
 }
 
 // The metrics that tell of passes.

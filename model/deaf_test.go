@@ -162,6 +162,21 @@ var deafCases = []narrowCase{
 		s.point(trace.Event{Kind: trace.Return, Op: op, Proc: 1, Actor: "op-1", Verb: "publish", Volume: "vm", Node: "n1", Code: code, Late: true})
 		s.point(trace.Event{Kind: trace.Process, Proc: 1, Verb: "crash"})
 	}},
+	{"a deposed leader's memory does not show what its sweep took off the record", "S1", func(s *script, wrong bool) {
+		s.track("vm", "n1", "trackAttachment")
+		h := s.docs["vm"].Instances[0]
+		s.believe("vm", h, "uncertain")
+		if !wrong {
+			s.call("run", trace.Event{Verb: "revoke", Resource: "backend", Name: "vm", Volume: "vm", Node: "n1", Epoch: h.Epoch, Code: "OK"})
+		}
+		stamp := s.wall()
+		s.docs["vm"].Instances, s.docs["vm"].Detached = nil, &stamp
+		s.persist("run", "vm")
+		lead(s, true)
+		s.pass(func() {})
+		s.track("vm", "n2", "trackAttachment")
+		s.untrack("vm")
+	}},
 }
 
 // deaf is a request that takes effect now; the answer comes with reply.

@@ -105,6 +105,11 @@ func (s *state) takeProcess(e *trace.Event) {
 	case "start":
 		s.counts.overlaps += len(s.alive) - 1
 	case "lead":
+		for _, other := range s.alive {
+			if other != p && !other.leading {
+				s.settleDeposed(other)
+			}
+		}
 		p.leading, p.led, p.rebuilding, p.returned = true, s.now, true, moment{}
 		p.leads++
 		p.loop.lead(s)

@@ -43,6 +43,8 @@ type dropped struct {
 	when  moment
 	pass  pass
 	late  *lateCall // the write, if it came late
+
+	carried bool // the other layers follow it, although the writer's memory does not show it
 }
 
 // droppedMax bounds the drops that a volume remembers: memory follows a write after one reply, or after a repair.
