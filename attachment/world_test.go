@@ -199,8 +199,11 @@ func (w *world) patch(a k8stesting.Action) (bool, runtime.Object, error) {
 		return true, nil, e.err
 	}
 	pv, err := w.apply(action)
-	if err == nil {
+	switch {
+	case err == nil:
 		err = e.err
+	case e.lost && apierrors.IsConflict(err):
+		w.effects = append([]effect{e}, w.effects...) // the reply lost is the one to a write that took effect
 	}
 	if err != nil {
 		return true, nil, err

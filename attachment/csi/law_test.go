@@ -175,12 +175,14 @@ func (w *lossyWorld) do(s step) {
 		}
 	case "forget": // somebody took the finalizer off
 		w.unwish(s.node)
-	case "replace": // the machine stays: only a fence protects
+	case "replace": // the machine stays: only a fence protects. The pods of the old node, and their wishes, end with it
+		w.unwish(s.node)
 		w.deleteNode(s.node)
 		w.lives++
 		w.createNode(s.node, s.node+strings.Repeat("'", w.lives))
 	case "restart":
 		w.depose()
+		time.Sleep(time.Millisecond) // of the bubble's clock, which gives the epochs: no process starts in the microsecond in which one ended
 		w.start()
 		w.run()
 	case "sweep":
