@@ -24,11 +24,13 @@ type filling struct {
 	filled bool   // one was answered, rightly or not
 	told   moment // when the last was
 	asked  moment // when the last whole one was answered, by which it knows what there was then; zero if none was
-	torn   bool   // one came since that a fault had made empty or old
+	torn   bool   // one came since that a fault had made empty, short or old
 }
 
-// torn reports whether a fault made the answer to a list empty or old: it is not the truth.
-func torn(e *trace.Event) bool { return e.Fault == "emptyList" || e.Fault == "staleRead" }
+// torn reports whether a fault made the answer to a list empty, short or old: it is not the truth.
+func torn(e *trace.Event) bool {
+	return e.Fault == "emptyList" || e.Fault == "partialList" || e.Fault == "staleRead"
+}
 
 // live reports whether an actor reads for a decision of its own, and not to feed a cache.
 func live(actor string) bool { return actor == "run" || opNumber(actor) != 0 }
@@ -68,6 +70,9 @@ func (p *proc) listed(s *state, e *trace.Event, asked moment) {
 		return
 	}
 	for name := range s.nodes {
+		if e.Fault == "partialList" {
+			p.signal(s, name, "") // it may be one of those that the list lacks
+		}
 		if l.empty || s.current(name) == nil {
 			p.signal(s, name, "")
 		} else {

@@ -41,6 +41,7 @@ func Chaos(src choice.Source, profile ...Profile) *Scenario {
 	c.world()
 	c.tell(c.between("steps", p.StepsMin, p.StepsMax))
 	c.faults()
+	c.rareFaults()
 	sortSteps(c.scn.Spec.Timeline)
 	return c.scn
 }

@@ -65,8 +65,7 @@ func (c *chaos) faults() {
 	}
 	var known []fault.Effect
 	for _, e := range fault.Effects() {
-		allowed := len(c.profile.Only) == 0 || slices.Contains(c.profile.Only, string(e))
-		if allowed && (c.favours(string(e)) || !c.per("faults/off/"+string(e), 3)) {
+		if len(byEffect[e]) > 0 && c.allows(e) && (c.favours(string(e)) || !c.per("faults/off/"+string(e), 3)) {
 			known = append(known, e)
 		}
 	}
@@ -77,6 +76,11 @@ func (c *chaos) faults() {
 		effect := pick(c, "faults/effect", known...)
 		c.scn.Spec.Faults = append(c.scn.Spec.Faults, c.rule(pick(c, "faults/place/"+string(effect), byEffect[effect]...).on, effect))
 	}
+}
+
+// allows reports whether the profile lets an effect appear.
+func (c *chaos) allows(e fault.Effect) bool {
+	return len(c.profile.Only) == 0 || slices.Contains(c.profile.Only, string(e))
 }
 
 func (c *chaos) rule(on On, effect fault.Effect) Fault {

@@ -23,7 +23,7 @@ func (c *chaos) troubleClasses() []class {
 
 // trouble adds a rule that holds from now on for a while. A scenario that is calm, or leaves the effect out, gets none.
 func (c *chaos) trouble(on On, effect fault.Effect, lasts time.Duration) {
-	if c.calm || len(c.profile.Only) > 0 && !slices.Contains(c.profile.Only, string(effect)) {
+	if c.calm || !c.allows(effect) {
 		return
 	}
 	on.From, on.Until = Duration(c.now), Duration(c.now+lasts)

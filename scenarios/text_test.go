@@ -257,6 +257,7 @@ func TestParse_Errors(t *testing.T) {
 		"effect":           {onFault("on: {verb: get}, effect: replyLots"), `x.yaml:8:31: effect is "replyLots" (did you mean "replyLost"?)`},
 		"fault verb":       {onFault("on: {verb: gte}, effect: error"), `x.yaml:8:17: verb is "gte" (did you mean "get"?)`},
 		"backend verb":     {onFault("on: {verb: patch, resource: backend}, effect: error"), "x.yaml:8:17: verb is \"patch\"\nhint: it is one of grant, revoke, fence, exists"},
+		"csi verb":         {onFault("on: {verb: get, resource: csi}, effect: error"), "x.yaml:8:17: verb is \"get\"\nhint: it is one of publish, unpublish"},
 		"effect and verb":  {onFault("on: {verb: get}, effect: emptyList"), "x.yaml:8:31: emptyList cannot meet get\nhint: it is one of list"},
 		"chance":           {onFault("on: {}, effect: error, chance: 1.5"), "x.yaml:8:37: chance is 1.5, outside of (0, 1]\nhint: leave chance out for always"},
 		"chance zero":      {onFault("on: {}, effect: error, chance: 0"), "x.yaml:8:37: chance is 0, outside of (0, 1]\nhint: leave chance out for always"},

@@ -10,8 +10,9 @@ import (
 var (
 	apiVerbs     = []string{"get", "list", "watch", "create", "update", "patch", "delete"}
 	backendVerbs = []string{"grant", "revoke", "fence", "exists"}
+	csiVerbs     = []string{"publish", "unpublish"}
 	resources    = []string{"nodes", "persistentvolumes", "volumeattachments", "csinodes", "persistentvolumeclaims", "pods", "events",
-		"leases", "configmaps", "secrets", "storageclasses", "csidrivers", fault.Backend}
+		"leases", "configmaps", "secrets", "storageclasses", "csidrivers", fault.Backend, fault.CSI}
 )
 
 func (v *validator) fault(path string, f Fault) {
@@ -60,6 +61,8 @@ func (v *validator) on(path string, on On) {
 	switch {
 	case on.Resource == fault.Backend:
 		verbs = backendVerbs
+	case on.Resource == fault.CSI:
+		verbs = csiVerbs
 	case on.Resource != "" || on.API:
 		verbs = apiVerbs
 	}

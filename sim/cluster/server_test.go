@@ -164,6 +164,24 @@ func TestEmptyList(t *testing.T) {
 	require.Equal(t, "2", list.ResourceVersion)
 }
 
+func TestPartialList(t *testing.T) {
+	loop, s, c := start(t)
+	s.cfg.Source = choice.Seeded(1)
+	for _, name := range []string{"a", "b", "c"} {
+		_, _ = Create(s, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}})
+	}
+	loop.effect = fault.PartialList
+	sizes := make(map[int]int)
+	for range 100 {
+		list, err := c.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+		require.NoError(t, err)
+		sizes[len(list.Items)]++
+		told := loop.calls[len(loop.calls)-1].Fault
+		require.Equal(t, len(list.Items) < 3, told == string(fault.PartialList), "a list that lacks nothing met no fault")
+	}
+	require.Len(t, sizes, 4, "none, one, two and all of them")
+}
+
 func TestOutageHoldsDeliveries(t *testing.T) {
 	loop, s, c := start(t)
 	w, err := c.CoreV1().Nodes().Watch(ctx, metav1.ListOptions{})

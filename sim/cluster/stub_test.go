@@ -39,14 +39,14 @@ func (s *stub) Call(ctx context.Context, r sched.Request) (any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	e := trace.Event{Kind: trace.Call, Label: "call", Verb: r.Verb, Resource: r.Resource, Name: r.Name, Actor: sched.Actor(ctx)}
+	e := trace.Event{Kind: trace.Call, Label: "call", Verb: r.Verb, Resource: r.Resource, Name: r.Name, Actor: sched.Actor(ctx), Fault: string(s.effect)}
 	if r.About != nil {
 		r.About(&e)
 	}
 	var answer any
 	var err error
 	switch s.effect {
-	case fault.None, fault.StaleRead, fault.EmptyList, fault.ReplyLost:
+	case fault.None, fault.StaleRead, fault.EmptyList, fault.PartialList, fault.ReplyLost:
 		answer, err = r.Do(&e, fault.Decision{Effect: s.effect})
 		if s.effect == fault.ReplyLost {
 			err = r.Fail(s.effect)

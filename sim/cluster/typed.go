@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -142,6 +143,17 @@ func (c typed[T, L, A]) changesBack(e *trace.Event, d fault.Decision, version st
 	return 1 + c.server.cfg.Source.Choose("stale/"+e.Label, staleMax)
 }
 
+// lose takes about half of the items out of a page. One that has none left to lose is whole, and no fault is told.
+func (c typed[T, L, A]) lose(e *trace.Event, p *page) {
+	all := len(p.items)
+	p.items = slices.DeleteFunc(slices.Clone(p.items), func(o Object) bool {
+		return c.server.cfg.Source == nil || c.server.cfg.Source.Choose("partial/"+e.Label+"/"+o.GetName(), 2) == 0
+	})
+	if len(p.items) == all {
+		e.Fault = string(fault.None)
+	}
+}
+
 // List implements the typed clients' method of this name.
 func (c typed[T, L, A]) List(ctx context.Context, o metav1.ListOptions) (L, error) {
 	answer, err := c.call(fromInformer(ctx, o), "list", "", func(e *trace.Event, d fault.Decision) (any, error) {
@@ -152,6 +164,9 @@ func (c typed[T, L, A]) List(ctx context.Context, o metav1.ListOptions) (L, erro
 		p, err := c.table.list(c.namespace, o, c.changesBack(e, d, o.ResourceVersion))
 		if err != nil {
 			return nil, err
+		}
+		if d.Effect == fault.PartialList {
+			c.lose(e, &p)
 		}
 		c.seen(e, p)
 		return p, nil

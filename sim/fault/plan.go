@@ -31,6 +31,7 @@ const (
 	Latency     Effect = "latency"     // takes effect, the answer comes after For
 	Deaf        Effect = "deaf"        // takes effect, the answer comes after For, and the caller cannot leave before: the end of its context does not reach the call
 	EmptyList   Effect = "emptyList"   // a list succeeds and has no items
+	PartialList Effect = "partialList" // a list succeeds and lacks about half of its items
 	StaleRead   Effect = "staleRead"   // a get or list answers with the state of a moment ago
 	ErrorAfter  Effect = "errorAfter"  // takes effect, the caller is told of an internal error all the same
 	CrashBefore Effect = "crashBefore" // the system crashes just before the request takes effect
@@ -39,7 +40,7 @@ const (
 
 // Effects lists every effect but None, in the order of this file.
 func Effects() []Effect {
-	return []Effect{Unreachable, Error, Throttled, Conflict, Timeout, LateEffect, Hang, ReplyLost, Latency, Deaf, EmptyList, StaleRead, ErrorAfter, CrashBefore, CrashAfter}
+	return []Effect{Unreachable, Error, Throttled, Conflict, Timeout, LateEffect, Hang, ReplyLost, Latency, Deaf, EmptyList, PartialList, StaleRead, ErrorAfter, CrashBefore, CrashAfter}
 }
 
 // Delays reports whether the effect has a delay.
@@ -50,7 +51,7 @@ func (e Effect) Meets(verb, resource string) bool {
 	switch e {
 	case Conflict:
 		return verb == "update" || verb == "patch"
-	case EmptyList:
+	case EmptyList, PartialList:
 		return verb == "list"
 	case StaleRead:
 		return verb == "get" || verb == "list"

@@ -45,7 +45,7 @@ var troubles = []struct {
 }
 
 var notBuilt = []string{
-	"a watch event delivered twice, or out of order", "a delete and a create coalesced into one update", "a list that is cut short",
+	"a watch event delivered twice, or out of order", "a delete and a create coalesced into one update",
 	"a process that stands still and wakes as a zombie", "a clock that is wrong in one process only", "a backend whose reads are not consistent",
 }
 

@@ -16,7 +16,7 @@ type Request struct {
 	// About fills in what call and reply are about (Volume, Node, Epoch), whatever becomes of the request; nil if nothing.
 	About func(e *trace.Event)
 	// Do takes effect and returns the answer. It fills in what the call event should say (Volume, Node, UID, Version, Record, ...).
-	// The effects EmptyList and StaleRead are its business, and it clears the event's Fault if they had none; all others are
+	// The effects EmptyList, PartialList and StaleRead are its business, and it clears the event's Fault if they had none; all others are
 	// the caller's.
 	Do func(e *trace.Event, d fault.Decision) (any, error)
 	// Fail makes the error that an injected effect shows to the caller, in the words of the server (an API status, a storage error).
@@ -167,7 +167,7 @@ func (c *call) fire(e *trace.Event, d fault.Decision, after time.Duration) {
 			c.stopEars()
 		}
 		c.reply(answer{v, err}, d, after+d.For)
-	case fault.None, fault.EmptyList, fault.StaleRead:
+	case fault.None, fault.EmptyList, fault.PartialList, fault.StaleRead:
 		v, err := c.Do(e, d)
 		e.Code = c.Code(err)
 		d.Effect = fault.Effect(e.Fault) // the server knows whether it could have any
