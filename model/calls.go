@@ -191,10 +191,10 @@ func (s *state) takeDeliver(e *trace.Event) {
 
 func (s *state) takeTrouble(e *trace.Event) {
 	switch e.Verb {
-	case "outageBegin", "lagBegin":
+	case "outageBegin", "lagBegin", "pauseBegin":
 		s.outages++
 		s.counts.trouble(s, e.Verb)
-	case "outageEnd", "lagEnd":
+	case "outageEnd", "lagEnd", "pauseEnd":
 		s.outages = max(0, s.outages-1)
 	case "clockStep":
 		s.skews = append(s.skews, s.skew)

@@ -42,6 +42,8 @@ func (r reached) other(e *trace.Event) {
 		add("watch of "+e.Resource, "lag")
 	case e.Kind == trace.Trouble && e.Verb == "disconnect":
 		add("watch of "+e.Resource, "disconnect")
+	case e.Kind == trace.Trouble && e.Verb == "pauseBegin":
+		add("process", "pause")
 	case e.Kind == trace.Trouble && e.Verb == "outageBegin":
 		add("API server", "outage")
 	case e.Kind == trace.Trouble && e.Verb == "clockStep" && e.Limit > 0:

@@ -20,6 +20,8 @@ func TestReach(t *testing.T) {
 	s.see(trace.Event{Kind: trace.Trouble, Verb: "lagBegin", Resource: "nodes", Limit: time.Second})
 	s.see(trace.Event{Kind: trace.Trouble, Verb: "lagEnd", Resource: "nodes"})
 	s.see(trace.Event{Kind: trace.Trouble, Verb: "clockStep", Limit: -time.Second})
+	s.see(trace.Event{Kind: trace.Trouble, Proc: 1, Verb: "pauseBegin", Limit: time.Second})
+	s.see(trace.Event{Kind: trace.Trouble, Proc: 1, Verb: "pauseEnd"})
 	s.point(trace.Event{Kind: trace.Op, Actor: "operator", Verb: "setReady", Node: "n1", State: "notReady"})
 	s.deleteNode("n1")
 	s.point(trace.Event{Kind: trace.Process, Proc: 1, Verb: "crash"})
@@ -35,6 +37,7 @@ func TestReach(t *testing.T) {
 	require.NotContains(t, got, "publish patch persistentvolumes/lateEffect", "it was counted when it was sent")
 	require.Equal(t, 1, got["watch of nodes/lag"], "begun once")
 	require.Equal(t, 1, got["clock/back"])
+	require.Equal(t, 1, got["process/pause"])
 	require.Equal(t, 1, got["node/notReady"])
 	require.Equal(t, 1, got["process/crash"])
 }

@@ -90,12 +90,12 @@ func (n *notes) process(e *trace.Event) {
 	}
 }
 
-// trouble draws an outage or a lag as a bar.
+// trouble draws an outage, a lag or a pause as a bar.
 func (n *notes) trouble(e *trace.Event) {
 	switch e.Verb {
-	case "outageBegin", "lagBegin":
+	case "outageBegin", "lagBegin", "pauseBegin":
 		n.begin(e.Verb[:len(e.Verb)-len("Begin")], e.Step)
-	case "outageEnd", "lagEnd":
+	case "outageEnd", "lagEnd", "pauseEnd":
 		what := e.Verb[:len(e.Verb)-len("End")]
 		n.end(what, what, e.Step, true)
 	default:
@@ -120,7 +120,7 @@ func (n *notes) end(what, text string, step int, bad bool) {
 func (n *notes) ended(step int) []history.Note {
 	for _, what := range slices.Sorted(maps.Keys(n.begun)) {
 		switch what {
-		case "outage", "lag":
+		case "outage", "lag", "pause":
 			n.end(what, what, step, true)
 		default:
 			n.end(what, "leads", step, false)

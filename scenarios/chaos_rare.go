@@ -1,6 +1,10 @@
 package scenarios
 
-import "github.com/holdfast-sim/holdfast/sim/fault"
+import (
+	"time"
+
+	"github.com/holdfast-sim/holdfast/sim/fault"
+)
 
 // rarePlaces are requests and effects that places leaves out: each alone is seldom worth a rule, and together they are what
 // the fault grid would name as never reached.
@@ -46,4 +50,14 @@ func (c *chaos) rareFaults() {
 		}
 		c.scn.Spec.Faults = append(c.scn.Spec.Faults, f)
 	}
+}
+
+// rarePause lets the process stand still in one scenario in eight, mostly for longer than a lease.
+func (c *chaos) rarePause() {
+	if !c.per("rare/pause", 8) || len(c.profile.Only) > 0 {
+		return
+	}
+	at := time.Duration(c.between("rare/pause at", 0, int(c.horizon()/time.Millisecond))) * time.Millisecond
+	lasts := pick(c, "rare/pause for", c.seconds("rare/short", 1, 15), c.seconds("rare/long", 16, 60), c.seconds("rare/minutes", 30, 180))
+	c.scn.Spec.Timeline = append(c.scn.Spec.Timeline, Step{At: Duration(at), Pause: &Downtime{For: Duration(lasts)}})
 }

@@ -157,6 +157,7 @@ type Step struct {
 	Crash      *Downtime `json:"crash,omitempty"`      // the system's process dies and starts again after Downtime.For
 	Overlap    *Overlap  `json:"overlap,omitempty"`    // another process leads before this one has ended
 	Depose     *Downtime `json:"depose,omitempty"`     // it loses leadership (Run's context ends) and leads again after Downtime.For
+	Pause      *Downtime `json:"pause,omitempty"`      // it stands still for Downtime.For; past its lease another one leads, and it wakes up not knowing
 	Lifecycle  []string  `json:"lifecycle,omitempty"`  // start, stop, cancel: a burst by one goroutine, with no pause between
 	Trigger    *Times    `json:"trigger,omitempty"`    // ask for a pass now, Times.Times times
 	Call       *Call     `json:"call,omitempty"`       // a method of the Manager by name

@@ -101,6 +101,9 @@ func (v *validator) processStep(path string, s Step) {
 	if s.Overlap != nil {
 		v.duration(path+".overlap.for", s.Overlap.For)
 	}
+	if s.Pause != nil {
+		v.duration(path+".pause.for", s.Pause.For)
+	}
 	if s.Depose != nil {
 		v.duration(path+".depose.for", s.Depose.For)
 	}

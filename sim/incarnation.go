@@ -145,6 +145,7 @@ func (e *engine) crashNow(down time.Duration) {
 	e.endOverlap()
 	in := e.now
 	e.now = nil
+	e.wake(in)
 	in.die()
 	e.revive = &sched.Point{
 		Kind: trace.Process, Label: e.label("process", "start", ""), Actor: "process", Ready: e.loop.Now() + down,
@@ -210,7 +211,7 @@ func quiet() context.Context { return klog.NewContext(context.Background(), logr
 // deadlinePoint is the moment at which the caller gives up, and the handler's context ends with it, as gRPC does.
 func (in *incarnation) deadlinePoint(op *operation, actor string) *sched.Point {
 	return &sched.Point{
-		Kind: trace.Wake, Label: in.proc.Label(actor, "wake", "deadline", op.volume), Actor: actor, Ready: in.engine.loop.Now() + callTimeout,
+		Kind: trace.Wake, Label: in.proc.Label(actor, "wake", "deadline", op.volume), Actor: actor, Ready: in.engine.loop.Now() + callTimeout, Outside: true,
 		Fire: func(ev *trace.Event, _ fault.Decision) {
 			ev.Name, ev.Op = "deadline", op.num
 			in.giveUp(op, context.DeadlineExceeded)

@@ -79,14 +79,16 @@ func (e *engine) act(ev *trace.Event, s scenarios.Step) {
 	}
 }
 
-// actOnSystem performs the entries that need a living process; without one nothing happens.
+// actOnSystem performs the entries that need a process at work; without one nothing happens.
 func (e *engine) actOnSystem(ev *trace.Event, s scenarios.Step) {
 	in := e.now
-	if in == nil {
+	if in == nil || in.frozen() {
 		ev.Code = "Unavailable"
 		return
 	}
 	switch {
+	case s.Pause != nil:
+		e.pause(*s.Pause)
 	case s.Overlap != nil:
 		e.overlap(*s.Overlap)
 	case s.Depose != nil:

@@ -41,6 +41,7 @@ func (in *incarnation) retire() {
 func (e *engine) endOverlap() {
 	if in := e.elder; in != nil {
 		e.elder = nil
+		e.wake(in)
 		in.die()
 	}
 }

@@ -26,6 +26,7 @@ func (e *engine) heal() {
 	e.plan.End()
 	e.endOutage()
 	e.endOverlap()
+	e.wake(e.now)
 	e.server.SetLag("", 0)
 	// An injected empty list leaves a cache empty that no event would ever fill again: every cache lists anew.
 	e.server.Disconnect("", cluster.HistoryGone)

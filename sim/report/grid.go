@@ -37,7 +37,7 @@ var troubles = []struct {
 	{"API server", []string{"outage"}},
 	{"clock", []string{"back", "forward"}},
 	{"node", []string{"createNode", "deleteNode", "killMachine", "notReady", "startMachine"}},
-	{"process", []string{"cancel", "crash", "depose", "overlap", "start", "stop"}},
+	{"process", []string{"cancel", "crash", "depose", "overlap", "pause", "start", "stop"}},
 	{"watch of csinodes", []string{"disconnect", "lag"}},
 	{"watch of nodes", []string{"disconnect", "lag"}},
 	{"watch of persistentvolumes", []string{"disconnect", "lag"}},
@@ -46,7 +46,7 @@ var troubles = []struct {
 
 var notBuilt = []string{
 	"a watch event delivered twice, or out of order", "a delete and a create coalesced into one update",
-	"a process that stands still and wakes as a zombie", "a clock that is wrong in one process only", "a backend whose reads are not consistent",
+	"a clock that is wrong in one process only", "a backend whose reads are not consistent",
 }
 
 // newGrid makes the grid of what was reached.

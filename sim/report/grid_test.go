@@ -33,7 +33,7 @@ func TestGrid(t *testing.T) {
 	require.Empty(t, grant.Reached)
 	require.NotContains(t, grant.Missing, "throttled", "a backend does not throttle")
 	require.Equal(t, []string{"disconnect"}, rowOf(t, g, "watch of nodes").Missing)
-	require.Len(t, rowOf(t, g, "process").Missing, 5)
+	require.Len(t, rowOf(t, g, "process").Missing, 6)
 
 	reached, possible := 0, 0
 	for _, r := range g.Sites {

@@ -97,6 +97,9 @@ func troubleWords(e trace.Event) (verb, object, note string) {
 		note = Clock(e.Limit)
 	}
 	what := strings.TrimSpace(e.Resource + " " + e.Name)
+	if e.Proc > 0 {
+		what = "process " + strconv.Itoa(e.Proc)
+	}
 	for _, end := range []string{"Begin", "End"} {
 		if name, ok := strings.CutSuffix(e.Verb, end); ok {
 			return name, strings.TrimSpace(what + " " + strings.ToLower(end) + "s"), note

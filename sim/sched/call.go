@@ -231,7 +231,7 @@ func (c *call) reply(a answer, d fault.Decision, after time.Duration) {
 func (c *call) late(d fault.Decision) {
 	l := c.proc.loop
 	l.Offer(&Point{
-		Kind: trace.Call, Label: c.label + "/late", Proc: c.proc.Num, Actor: c.actor, Ready: l.Now() + d.For,
+		Kind: trace.Call, Label: c.label + "/late", Proc: c.proc.Num, Actor: c.actor, Ready: l.Now() + d.For, Outside: true,
 		Fire: func(e *trace.Event, _ fault.Decision) {
 			c.fill(e)
 			e.Fault, e.Late = string(fault.LateEffect), true

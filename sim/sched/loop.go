@@ -47,7 +47,8 @@ type Loop struct {
 	last   *Point // the point that was taken last: whose actor ran last
 	calls  int    // calls so far, for Event.ID
 
-	ready       []*Point // by label
+	frozen      map[int]bool // processes that stand still
+	ready       []*Point     // by label
 	future      byReady
 	first, rest []*Point      // what candidates returns, kept for its space
 	after       []trace.Event // what a point emitted while it fired, kept for its space
@@ -223,7 +224,7 @@ func (l *Loop) others() []*Point {
 			next = i
 		}
 	}
-	if next < 0 || l.future[next].Held != nil && l.future[next].Held() {
+	if next < 0 || l.held(l.future[next]) {
 		return nil
 	}
 	return []*Point{heap.Remove(&l.future, next).(*Point)}
@@ -293,7 +294,7 @@ func (l *Loop) candidates() []*Point {
 	l.first, l.rest = l.first[:0], l.rest[:0]
 	for _, p := range l.ready {
 		switch {
-		case p.Held != nil && p.Held():
+		case l.held(p):
 		case p.Proc == l.last.Proc && p.Actor == l.last.Actor:
 			l.first = append(l.first, p)
 		default:

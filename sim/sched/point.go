@@ -28,6 +28,9 @@ type Point struct {
 	Ready time.Duration
 	// Held forbids the point for now if it returns true; nil never does. It is asked on the loop's goroutine.
 	Held func() bool
+	// Outside marks a point of a process that happens although the process stands still: a request that was sent, the end of a
+	// caller's patience.
+	Outside bool
 	// Site, if not nil, is shown to the fault plan when the point is picked, with its Label and At filled in.
 	Site *fault.Site
 	// Fire makes it happen. It runs on the loop's goroutine, must not block, and fills in the event, which already has

@@ -36,7 +36,7 @@ const (
 	Belief   Kind = "belief"   // what the system believes about one instance changed
 	Counter  Kind = "counter"  // a metric of the system changed
 	Recorded Kind = "recorded" // the system recorded a Kubernetes event
-	Trouble  Kind = "trouble"  // a lasting fault begins or ends: outage, lag, clock step
+	Trouble  Kind = "trouble"  // a lasting fault begins or ends: outage, lag, pause, clock step
 	Probe    Kind = "probe"    // an answer of a probe: sizes, goroutines, a hang
 )
 
@@ -66,7 +66,7 @@ func (k Kind) Point() bool {
 //	belief    Volume Node UID Epoch State Mode Time Since Limit         State "" with an empty Node is about the volume: Time is its detach stamp
 //	counter   Name Value                                Value is the new value; Name carries its labels, sorted
 //	recorded  Name Verb Resource Message                Name: the object, Verb: the reason
-//	trouble   Verb Resource Name Limit                  Verb ends in Begin or End, or is clockStep
+//	trouble   Verb Resource Name Limit Proc             Verb ends in Begin or End, or is clockStep
 //	probe     Name Value Code Message
 //
 // Volume is always the volume handle, Node always the name of the Node object, whatever the actor itself used.
