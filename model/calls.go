@@ -197,17 +197,30 @@ func (s *state) takeTrouble(e *trace.Event) {
 	case "outageEnd", "lagEnd", "pauseEnd":
 		s.outages = max(0, s.outages-1)
 	case "clockStep":
-		s.skews = append(s.skews, s.skew)
-		s.skew += e.Limit
+		s.noteSkews()
+		if e.Proc == 0 {
+			s.skew += e.Limit
+		} else {
+			s.proc(e.Proc).skew += e.Limit
+		}
+		s.noteSkews()
 		s.stepped, s.jumped = true, s.now
 		s.counts.trouble(s, e.Verb)
-	case "disconnect":
+	case "disconnect", "replay":
 		s.counts.trouble(s, e.Verb)
 	}
 	for _, p := range s.alive {
 		p.faultAt = s.now.at
 	}
-	if now := s.wall(); now > s.wallMax {
-		s.wallMax = now
+	s.wallMax = max(s.wallMax, s.latest())
+}
+
+// noteSkews keeps what the wall clocks are off by.
+func (s *state) noteSkews() {
+	s.skews = append(s.skews, s.skew)
+	for _, p := range s.alive {
+		if p.skew != 0 {
+			s.skews = append(s.skews, s.skew+p.skew)
+		}
 	}
 }

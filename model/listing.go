@@ -70,6 +70,10 @@ func (p *proc) listed(s *state, e *trace.Event, asked moment) {
 		return
 	}
 	for name := range s.nodes {
+		if known := p.signs[name]; e.Actor == "informer" && e.Fault == "" && len(known) > 0 && known[len(known)-1].uid != "" && s.current(name) != nil &&
+			known[len(known)-1].uid != s.currentUID(name) {
+			s.reached[reachKey{caller: "watch of nodes", fault: "coalesced"}]++ // a deletion and a creation are one update to this cache
+		}
 		if e.Fault == "partialList" {
 			p.signal(s, name, "") // it may be one of those that the list lacks
 		}

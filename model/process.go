@@ -11,6 +11,7 @@ type proc struct {
 	num int
 	cut bool // it has crashed
 
+	skew          time.Duration // what its wall clock alone is off by
 	leading       bool
 	led           moment // when it last became leader
 	leads         int
@@ -233,9 +234,7 @@ func (s *state) advance(now time.Duration) {
 		}
 	}
 	s.now.at = now
-	if w := s.wall(); w > s.wallMax {
-		s.wallMax = w
-	}
+	s.wallMax = max(s.wallMax, s.latest())
 }
 
 // faulted notes what a fault concerned. One on a list or a watch concerns everything.

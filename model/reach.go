@@ -40,12 +40,14 @@ func (r reached) other(e *trace.Event) {
 	switch {
 	case e.Kind == trace.Trouble && e.Verb == "lagBegin":
 		add("watch of "+e.Resource, "lag")
-	case e.Kind == trace.Trouble && e.Verb == "disconnect":
-		add("watch of "+e.Resource, "disconnect")
+	case e.Kind == trace.Trouble && (e.Verb == "disconnect" || e.Verb == "replay"):
+		add("watch of "+e.Resource, e.Verb)
 	case e.Kind == trace.Trouble && e.Verb == "pauseBegin":
 		add("process", "pause")
 	case e.Kind == trace.Trouble && e.Verb == "outageBegin":
 		add("API server", "outage")
+	case e.Kind == trace.Trouble && e.Verb == "clockStep" && e.Proc > 0:
+		add("clock", "skew")
 	case e.Kind == trace.Trouble && e.Verb == "clockStep" && e.Limit > 0:
 		add("clock", "forward")
 	case e.Kind == trace.Trouble && e.Verb == "clockStep":
@@ -68,7 +70,7 @@ func (r reached) operator(e *trace.Event, add func(what, fault string)) {
 		if e.State == "notReady" {
 			add("node", "notReady")
 		}
-	case "deleteNode", "createNode", "killMachine", "startMachine":
+	case "deleteNode", "createNode", "killMachine", "startMachine", "outOfService":
 		add("node", e.Verb)
 	}
 }

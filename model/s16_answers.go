@@ -16,7 +16,7 @@ type parting struct{ earliest, latest time.Duration }
 
 // partingOf returns it for a stamp that shows now.
 func (s *state) partingOf(p *proc, stamp int64) parting {
-	at := s.now.at - max(0, time.Duration(s.wall()-stamp))
+	at := s.now.at - max(0, time.Duration(s.wallOf(p)-stamp))
 	if !s.stepped || p.rebuilds(s) {
 		return parting{at, at}
 	}

@@ -81,7 +81,7 @@ func (r *timeOrder) migration(s *state, m *memory, e *trace.Event) {
 func (r *timeOrder) settle(s *state) {
 	r.stampFor(s)
 	for _, c := range s.changes {
-		if c.before == nil && c.after != nil && s.rebuiltIn(c) && s.stepped && max(c.after.attached, c.after.migrating) > s.wall() {
+		if c.before == nil && c.after != nil && s.rebuiltIn(c) && s.stepped && max(c.after.attached, c.after.migrating) > s.wallOf(c.proc) {
 			r.violate(s, "stamps", nil, "the rebuild takes a stamp of %s on %s from the future, which counts as now", c.volume.handle, c.after.node)
 		}
 		if !c.stamp && c.before == nil && c.after != nil && !c.proc.rebuilds(s) && c.volume.authors[c.after.epoch] == c.proc.num && c.after.attached != 0 && c.after.attached < c.memory.stamp {

@@ -49,8 +49,8 @@ type state struct {
 	moves    []move    // of migrations, in the present step
 	removals []removal // among them, with their causes; set when the step is settled
 
-	skew      time.Duration     // the wall clock's steps so far
-	skews     []time.Duration   // what it was before each step
+	skew      time.Duration     // the wall clock's steps so far, but those of one process only
+	skews     []time.Duration   // what a wall clock was off by before or after each step
 	wallMax   int64             // the largest wall clock so far
 	stepped   bool              // the wall clock has been stepped
 	jumped    moment            // when it was last
@@ -152,6 +152,18 @@ func opNumber(actor string) int {
 
 // wall is the wall clock at the present moment, in nanoseconds since 1970.
 func (s *state) wall() int64 { return s.setup.Start + int64(s.now.at) + int64(s.skew) }
+
+// wallOf is what the wall clock of a process shows.
+func (s *state) wallOf(p *proc) int64 { return s.wall() + int64(p.skew) }
+
+// latest is the most that a wall clock shows now.
+func (s *state) latest() int64 {
+	most := s.wall()
+	for _, p := range s.alive {
+		most = max(most, s.wallOf(p))
+	}
+	return most
+}
 
 // volume returns the volume with a handle, which is made when it is first spoken of.
 func (s *state) volume(handle string) *volume {

@@ -42,7 +42,7 @@ func Chaos(src choice.Source, profile ...Profile) *Scenario {
 	c.tell(c.between("steps", p.StepsMin, p.StepsMax))
 	c.faults()
 	c.rareFaults()
-	c.rarePause()
+	c.rareSteps()
 	sortSteps(c.scn.Spec.Timeline)
 	return c.scn
 }

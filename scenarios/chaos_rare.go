@@ -20,6 +20,7 @@ func rarePlaces() (all []place) {
 	}
 	return append(all,
 		place{On{Verb: "list", Resource: "nodes"}, []fault.Effect{fault.PartialList}, 12},
+		place{On{Verb: "exists", Resource: fault.Backend}, []fault.Effect{fault.StaleRead}, 4},
 		place{On{Verb: "get", Resource: "nodes"}, crash, 2},
 		place{On{Verb: "get", Resource: "persistentvolumes"}, crash, 2},
 		place{On{Verb: "publish", Resource: fault.CSI}, []fault.Effect{fault.ReplyLost}, 4},
@@ -52,12 +53,31 @@ func (c *chaos) rareFaults() {
 	}
 }
 
-// rarePause lets the process stand still in one scenario in eight, mostly for longer than a lease.
-func (c *chaos) rarePause() {
-	if !c.per("rare/pause", 8) || len(c.profile.Only) > 0 {
+// rareSteps adds one of the rare things to one scenario in four.
+func (c *chaos) rareSteps() {
+	if c.calm || !c.per("rare/step", 4) || len(c.profile.Only) > 0 {
 		return
 	}
-	at := time.Duration(c.between("rare/pause at", 0, int(c.horizon()/time.Millisecond))) * time.Millisecond
-	lasts := pick(c, "rare/pause for", c.seconds("rare/short", 1, 15), c.seconds("rare/long", 16, 60), c.seconds("rare/minutes", 30, 180))
-	c.scn.Spec.Timeline = append(c.scn.Spec.Timeline, Step{At: Duration(at), Pause: &Downtime{For: Duration(lasts)}})
+	at := Duration(time.Duration(c.between("rare/at", 0, int(c.horizon()/time.Millisecond))) * time.Millisecond)
+	node := func() *NodeRef { return &NodeRef{Node: pick(c, "rare/node", c.nodes...).name} }
+	var steps []Step
+	switch pick(c, "rare/what", "pause", "pause", "replay", "skew", "taint", "shutdown") {
+	case "pause": // mostly for longer than a lease
+		lasts := pick(c, "rare/pause for", c.seconds("rare/short", 1, 15), c.seconds("rare/long", 16, 60), c.seconds("rare/minutes", 30, 180))
+		steps = []Step{{Pause: &Downtime{For: Duration(lasts)}}}
+	case "replay":
+		steps = []Step{{Replay: &Replay{Resource: c.resource("rare/replay"), Events: pick(c, "rare/events", 1, 2, 5, 1000)}}}
+	case "skew":
+		by := pick(c, "rare/by", -time.Hour, -time.Minute, -5*time.Second, 5*time.Second, time.Minute, time.Hour)
+		steps = []Step{{ClockStep: &Jump{By: Duration(by), Process: true}}}
+	case "taint": // of a node whose machine goes on
+		steps = []Step{{OutOfService: node()}}
+	case "shutdown":
+		off := node()
+		steps = []Step{{KillMachine: off}, {OutOfService: off}}
+	}
+	for _, s := range steps {
+		s.At = at
+		c.scn.Spec.Timeline = append(c.scn.Spec.Timeline, s)
+	}
 }

@@ -117,6 +117,9 @@ func TestChaos_Variety(t *testing.T) {
 	for _, action := range []string{"createNode", "setReady", "killMachine", "startMachine", "crash", "depose", "overlap", "lifecycle", "trigger", "call", "clockStep", "outage", "lag", "disconnect"} {
 		floors[action] = 150
 	}
+	for _, action := range []string{"pause", "replay", "outOfService"} {
+		floors[action] = 20
+	}
 	for _, e := range fault.Effects() {
 		floors[string(e)] = 100
 	}

@@ -48,7 +48,7 @@ func (s *Step) named(f func(volume, node *string)) {
 		s.CreatePV = new(*s.CreatePV)
 		f(&s.CreatePV.Volume, nil)
 	}
-	for _, r := range []**NodeRef{&s.CreateNode, &s.DeleteNode, &s.KillMachine, &s.StartMachine} {
+	for _, r := range []**NodeRef{&s.CreateNode, &s.DeleteNode, &s.KillMachine, &s.StartMachine, &s.OutOfService} {
 		if *r != nil {
 			*r = new(**r)
 			f(nil, &(*r).Node)

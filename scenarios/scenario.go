@@ -153,6 +153,7 @@ type Step struct {
 	CreatePV     *PV        `json:"createPV,omitempty"`     // there is one again, with a new uid and without a record
 	KillMachine  *NodeRef   `json:"killMachine,omitempty"`  // the machine stops writing; the Node object stays
 	StartMachine *NodeRef   `json:"startMachine,omitempty"` // it is back, without grants
+	OutOfService *NodeRef   `json:"outOfService,omitempty"` // the taint: whatever is attached there is detached at once, and nobody asks the workload
 
 	Crash      *Downtime `json:"crash,omitempty"`      // the system's process dies and starts again after Downtime.For
 	Overlap    *Overlap  `json:"overlap,omitempty"`    // another process leads before this one has ended
@@ -165,6 +166,7 @@ type Step struct {
 	Outage     *Outage   `json:"outage,omitempty"`     // the API server is away
 	Lag        *Lag      `json:"lag,omitempty"`        // watch events of one resource wait
 	Disconnect *Resource `json:"disconnect,omitempty"` // the watches of one resource break; with Gone, they must list again (410)
+	Replay     *Replay   `json:"replay,omitempty"`     // the watches of one resource deliver their last events again, old after new
 }
 
 // Attachment names a volume and a node.
@@ -228,6 +230,8 @@ type Call struct {
 // Jump is a jump of the wall clock, which may be negative.
 type Jump struct {
 	By Duration `json:"by"`
+	// Process leaves all clocks but that of the process as they are: it runs on a machine of its own.
+	Process bool `json:"process,omitempty"`
 }
 
 // Outage is a time in which the API server answers nobody.
@@ -248,6 +252,12 @@ type Resource struct {
 	Resource string `json:"resource"`
 	// Gone makes the version that the watchers have too old, so that they must list again.
 	Gone bool `json:"gone,omitempty"`
+}
+
+// Replay names a kind of API object, in the plural, and how many of the last events each watch of it delivers again.
+type Replay struct {
+	Resource string `json:"resource"`
+	Events   int    `json:"events"`
 }
 
 // Fault is the text form of fault.Rule.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,10 +59,11 @@ func refineSchema(defs jsonschema.Definitions) {
 	at("Metadata", "threads").Items.Pattern = threadPattern.String()
 	at("Volume", "accessMode").Enum = words(accessModes)
 	at("Step", "lifecycle").Items = enum(lifecycleWords)
-	at("On", "verb").Enum = words(append(apiVerbs[:len(apiVerbs):len(apiVerbs)], backendVerbs...))
+	at("On", "verb").Enum = words(slices.Concat(apiVerbs, backendVerbs, csiVerbs))
 	at("On", "resource").Enum = words(resources)
 	at("Lag", "resource").Enum = words(watched)
 	at("Resource", "resource").Enum = words(watched)
+	at("Replay", "resource").Enum = words(watched)
 	at("Spec", "expect").Items.Pattern = invariantPattern.String()
 	at("Invariant", "name").Pattern = ruleNamePattern.String()
 	at("Spec", "invariants").Items = &jsonschema.Schema{OneOf: []*jsonschema.Schema{

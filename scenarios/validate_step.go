@@ -9,6 +9,7 @@ import (
 const (
 	lifecycleMax = 100
 	triggersMax  = 1000
+	replayMax    = 1000
 )
 
 var (
@@ -84,7 +85,7 @@ func (v *validator) nodeStep(path string, s Step) {
 	for _, r := range []struct {
 		verb string
 		ref  *NodeRef
-	}{{"createNode", s.CreateNode}, {"deleteNode", s.DeleteNode}, {"killMachine", s.KillMachine}, {"startMachine", s.StartMachine}} {
+	}{{"createNode", s.CreateNode}, {"deleteNode", s.DeleteNode}, {"killMachine", s.KillMachine}, {"startMachine", s.StartMachine}, {"outOfService", s.OutOfService}} {
 		if r.ref != nil {
 			v.known(path+"."+r.verb+".node", "node", r.ref.Node, v.nodes)
 		}
@@ -149,5 +150,11 @@ func (v *validator) apiStep(path string, s Step) {
 	}
 	if s.Disconnect != nil {
 		v.oneOf(path+".disconnect.resource", s.Disconnect.Resource, watched)
+	}
+	if s.Replay != nil {
+		v.oneOf(path+".replay.resource", s.Replay.Resource, watched)
+		if s.Replay.Events < 1 || s.Replay.Events > replayMax {
+			v.add(path+".replay.events", fmt.Sprintf("events is %d, outside of 1 to %d", s.Replay.Events, replayMax), "", "")
+		}
 	}
 }

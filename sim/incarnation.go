@@ -20,6 +20,7 @@ import (
 type incarnation struct {
 	engine   *engine
 	proc     *sched.Process
+	wall     *clock.Wall // of its machine
 	sys      System
 	registry *registry
 
@@ -50,10 +51,10 @@ type operation struct {
 func (e *engine) newIncarnation() (*incarnation, error) {
 	e.born++
 	proc := e.loop.NewProcess(e.born)
-	in := &incarnation{engine: e, proc: proc, registry: newRegistry(), inflight: make(map[int]*operation)}
+	in := &incarnation{engine: e, proc: proc, wall: e.wall.Own(), registry: newRegistry(), inflight: make(map[int]*operation)}
 	rec, back := e.scn.Spec.Reconciler, e.scn.Spec.Backend
 	sys, err := e.build(Env{
-		Incarnation: e.born, Driver: driver, Client: e.server.Client(e.born, proc), Clock: clock.New(proc, e.wall), Backend: e.backend.Client(proc),
+		Incarnation: e.born, Driver: driver, Client: e.server.Client(e.born, proc), Clock: clock.New(proc, in.wall), Backend: e.backend.Client(proc),
 		Logger: logr.Discard(), Metrics: in.registry, Recorder: recorder{e.loop, proc},
 		Settings: Settings{Interval: time.Duration(rec.Interval), Grace: time.Duration(rec.GracePeriod), MaxHolders: back.MaxHolders, Fence: back.Fence},
 	})

@@ -58,11 +58,13 @@ func (e *engine) act(ev *trace.Event, s scenarios.Step) {
 	case s.StartMachine != nil:
 		ev.Node = s.StartMachine.Node
 		e.backend.StartMachine(e.nodeID(ev.Node))
+	case s.OutOfService != nil:
+		ev.Node = s.OutOfService.Node
+		e.outOfService(ev.Node)
 	case s.Crash != nil:
 		e.crashNow(time.Duration(s.Crash.For))
 	case s.ClockStep != nil:
-		e.trouble("clockStep", "", time.Duration(s.ClockStep.By))
-		e.wall.Step(time.Duration(s.ClockStep.By))
+		e.stepClock(time.Duration(s.ClockStep.By), s.ClockStep.Process)
 	case s.Outage != nil:
 		e.beginOutage(*s.Outage)
 	case s.Lag != nil:
@@ -74,6 +76,9 @@ func (e *engine) act(ev *trace.Event, s scenarios.Step) {
 			history = cluster.HistoryGone
 		}
 		e.server.Disconnect(s.Disconnect.Resource, history)
+	case s.Replay != nil:
+		e.trouble("replay", s.Replay.Resource, 0)
+		e.server.Replay(s.Replay.Resource, s.Replay.Events)
 	default:
 		e.actOnSystem(ev, s)
 	}
@@ -106,6 +111,18 @@ func (e *engine) actOnSystem(ev *trace.Event, s scenarios.Step) {
 		}
 	case s.Call != nil:
 		e.callDirectly(ev, *s.Call)
+	}
+}
+
+// stepClock moves the wall clock, or that of the present process alone, as one is off whose machine has lost its time server.
+func (e *engine) stepClock(by time.Duration, own bool) {
+	switch {
+	case !own:
+		e.trouble("clockStep", "", by)
+		e.wall.Step(by)
+	case e.now != nil:
+		e.loop.Emit(trace.Event{Kind: trace.Trouble, Proc: e.now.proc.Num, Verb: "clockStep", Limit: by})
+		e.now.wall.Step(by)
 	}
 }
 

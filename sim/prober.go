@@ -135,7 +135,7 @@ func (p *prober) compare(r reading) {
 		if p.stamps[v] != stamp(t) {
 			events = append(events, trace.Event{Kind: trace.Belief, Proc: proc, Volume: v, Time: stamp(t)})
 			p.stamps[v] = stamp(t)
-			p.parted[v] = loop.Now() - max(0, p.in.engine.wall.Now().Sub(t))
+			p.parted[v] = loop.Now() - max(0, p.in.wall.Now().Sub(t))
 		}
 	}
 	for v := range p.stamps {

@@ -115,6 +115,28 @@ func (e *engine) deleteNode(name string) {
 // killMachine stops a machine: its workloads end with it.
 func (e *engine) killMachine(name string) { e.backend.KillMachine(e.nodeID(name)) }
 
+// outOfService taints a node as one that somebody vouches for to be off: the attach/detach controller detaches at once what is attached
+// there. Nobody looks whether that is true.
+func (e *engine) outOfService(name string) {
+	m := e.nodes[name]
+	if m == nil || !m.object {
+		return
+	}
+	node, err := cluster.Get[*corev1.Node](e.server, name)
+	if gone := mustOrGone(err); gone {
+		return
+	}
+	node.Spec.Taints = append(node.Spec.Taints, corev1.Taint{Key: corev1.TaintNodeOutOfService, Value: "nodeshutdown", Effect: corev1.TaintEffectNoExecute})
+	_, err = cluster.Update(e.server, node)
+	must(err)
+	for _, x := range e.sortedEntries() {
+		if x.node == name {
+			x.again = false
+			x.remove(true)
+		}
+	}
+}
+
 // use starts the workload of a volume on a node, if its machine runs: it writes from now on.
 func (e *engine) use(volume, node string) {
 	if m := e.nodes[node]; m != nil && e.backend.Alive(m.ID) && e.volume(volume).AccessMode != "ReadOnlyMany" {

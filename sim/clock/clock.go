@@ -28,16 +28,26 @@ type Wall struct {
 	loop    Elapser
 	start   time.Time
 	stepped atomic.Int64
+	common  *Wall // whose steps it follows; nil if it is the only one
 }
 
 // NewWall returns a wall clock that shows start when the run begins.
 func NewWall(loop Elapser, start time.Time) *Wall { return &Wall{loop: loop, start: start} }
 
+// Own returns the wall clock of one machine: it shows what w does, and follows its steps, until it is stepped itself.
+func (w *Wall) Own() *Wall { return &Wall{loop: w.loop, start: w.start, common: w} }
+
 // Step moves the wall clock by d, which may be negative.
 func (w *Wall) Step(d time.Duration) { w.stepped.Add(int64(d)) }
 
 // Now is what the wall clock shows. It has no monotonic reading.
-func (w *Wall) Now() time.Time { return w.start.Add(w.loop.Now() + time.Duration(w.stepped.Load())) }
+func (w *Wall) Now() time.Time {
+	off := time.Duration(w.stepped.Load())
+	if w.common != nil {
+		off += time.Duration(w.common.stepped.Load())
+	}
+	return w.start.Add(w.loop.Now() + off)
+}
 
 // Clock implements clock.WithTicker and tells the monotonic time by Elapsed.
 type Clock struct {

@@ -100,6 +100,19 @@ func TestAStepMovesOnlyTheWallClock(t *testing.T) {
 	})
 }
 
+// Each machine has a wall clock of its own, which may be off while the others are not.
+func TestAWallClockOfItsOwn(t *testing.T) {
+	in(t, func(w *world) {
+		one, other := w.wall.Own(), w.wall.Own()
+		w.run(time.Second)
+		one.Step(time.Minute)
+		w.wall.Step(-time.Hour)
+		require.Equal(t, start.Add(time.Second-time.Hour+time.Minute), one.Now())
+		require.Equal(t, start.Add(time.Second-time.Hour), other.Now())
+		require.Equal(t, other.Now(), w.wall.Now())
+	})
+}
+
 func TestSleepAfterTick(t *testing.T) {
 	in(t, func(w *world) {
 		var woke []time.Duration

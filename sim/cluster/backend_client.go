@@ -20,9 +20,11 @@ type BackendClient struct {
 // Client returns the backend as one incarnation of a process sees it.
 func (b *Backend) Client(c Caller) *BackendClient { return &BackendClient{b, c} }
 
-// Exists reports whether the storage system has the volume.
+// Exists reports whether the storage system has the volume. A stale read does not know it yet.
 func (c *BackendClient) Exists(ctx context.Context, volume string) (bool, error) {
-	answer, err := c.call(ctx, "exists", volume, "", 0, func() (any, error) { return c.backend.volumes[volume] != nil, nil })
+	answer, err := c.call(ctx, "exists", volume, "", 0, func(d fault.Decision) (any, error) {
+		return c.backend.volumes[volume] != nil && d.Effect != fault.StaleRead, nil
+	})
 	if err != nil {
 		return false, err
 	}
@@ -31,7 +33,7 @@ func (c *BackendClient) Exists(ctx context.Context, volume string) (bool, error)
 
 // Grant lets a node use a volume.
 func (c *BackendClient) Grant(ctx context.Context, volume, nodeID string, epoch uint64, readOnly bool) error {
-	_, err := c.call(ctx, "grant", volume, nodeID, epoch, func() (any, error) {
+	_, err := c.call(ctx, "grant", volume, nodeID, epoch, func(fault.Decision) (any, error) {
 		return nil, c.backend.grant(volume, nodeID, epoch, readOnly)
 	})
 	return err
@@ -48,14 +50,14 @@ func (c *BackendClient) Fence(ctx context.Context, volume, nodeID string, epoch 
 }
 
 func (c *BackendClient) cutOff(ctx context.Context, verb, volume, nodeID string, epoch uint64) error {
-	_, err := c.call(ctx, verb, volume, nodeID, epoch, func() (any, error) {
+	_, err := c.call(ctx, verb, volume, nodeID, epoch, func(fault.Decision) (any, error) {
 		c.backend.cutOff(verb, volume, nodeID, epoch)
 		return nil, nil
 	})
 	return err
 }
 
-func (c *BackendClient) call(ctx context.Context, verb, volume, nodeID string, epoch uint64, do func() (any, error)) (any, error) {
+func (c *BackendClient) call(ctx context.Context, verb, volume, nodeID string, epoch uint64, do func(fault.Decision) (any, error)) (any, error) {
 	name := "" // every node
 	if nodeID != "" {
 		name, _ = c.backend.cfg.Node(nodeID)
@@ -63,7 +65,7 @@ func (c *BackendClient) call(ctx context.Context, verb, volume, nodeID string, e
 	return c.caller.Call(ctx, sched.Request{
 		Verb: verb, Resource: fault.Backend, Name: volume,
 		About: func(e *trace.Event) { e.Volume, e.Node, e.Epoch = volume, name, epoch },
-		Do:    func(*trace.Event, fault.Decision) (any, error) { return do() },
+		Do:    func(_ *trace.Event, d fault.Decision) (any, error) { return do(d) },
 		Fail:  func(effect fault.Effect) error { return c.backend.injected(effect, verb, volume, nodeID) },
 		Code:  backendCode,
 	})

@@ -147,3 +147,13 @@ func TestInjectedStorageErrors(t *testing.T) {
 	require.NotErrorIs(t, err, ErrInjected)
 	require.EqualError(t, err, "grant w on id-node-1: no such volume: NotFound")
 }
+
+func TestAStaleReadDoesNotKnowTheVolumeYet(t *testing.T) {
+	loop, _, c := newBackendTest()
+	for _, effect := range []fault.Effect{fault.None, fault.StaleRead, fault.None} {
+		loop.effect = effect
+		have, err := c.Exists(ctx, "v")
+		require.NoError(t, err)
+		require.Equal(t, effect == fault.None, have)
+	}
+}

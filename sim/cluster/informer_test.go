@@ -83,7 +83,7 @@ func run(t *testing.T, seed uint64) (events []trace.Event, cached, stored []stri
 // disturb does one thing to the cluster.
 func disturb(s *cluster.Server, src choice.Source, now time.Duration) {
 	key := fmt.Sprintf("node-%d", src.Choose("which", 3))
-	switch src.Choose("what", 8) {
+	switch src.Choose("what", 9) {
 	case 0, 1:
 		_, _ = cluster.Create(s, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: key}})
 	case 2, 3:
@@ -98,6 +98,8 @@ func disturb(s *cluster.Server, src choice.Source, now time.Duration) {
 	case 6:
 		s.SetAway(src.Choose("away", 2) == 0)
 	case 7:
+		s.Replay("nodes", 1+src.Choose("events", 10))
+	case 8:
 		s.SetLag("nodes", now+5*time.Second)
 	}
 }

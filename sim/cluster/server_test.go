@@ -248,6 +248,25 @@ func TestDisconnect(t *testing.T) {
 	require.Equal(t, "Expired", errorIs(err))
 }
 
+func TestReplay(t *testing.T) {
+	loop, s, c := start(t)
+	_, _ = Create(s, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "before"}})
+	w, err := c.CoreV1().Nodes().Watch(ctx, metav1.ListOptions{ResourceVersion: s.Version()})
+	require.NoError(t, err)
+	_, _ = Create(s, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "a"}})
+	_, _ = Create(s, &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "b"}})
+	require.NoError(t, Delete[*corev1.Node](s, "a"))
+	loop.settle()
+	require.Equal(t, "ADDED:a ADDED:b DELETED:a", received(w))
+	s.Replay("nodes", 2)
+	loop.settle()
+	require.Equal(t, "ADDED:b DELETED:a", received(w), "once more")
+	s.Replay("", 1000)
+	s.Replay("persistentvolumes", 1000)
+	loop.settle()
+	require.Equal(t, "ADDED:a ADDED:b DELETED:a", received(w), "nothing that the watch had not sent")
+}
+
 func TestDeliveriesHaveLabelsOfTheirOwn(t *testing.T) {
 	loop, s, c := start(t)
 	_, _ = c.CoreV1().Nodes().Watch(ctx, metav1.ListOptions{})

@@ -35,6 +35,19 @@ func (s *Server) Disconnect(resource string, h History) {
 	}
 }
 
+// Replay lets the open watches of a resource deliver their last n events again, old after new, as a server does that falls back
+// behind; the empty resource is all of them.
+func (s *Server) Replay(resource string, n int) {
+	for _, t := range s.order {
+		if resource == "" || resource == t.resource {
+			for _, w := range t.watches {
+				w.cursor = max(w.first, t.base, w.cursor-n)
+			}
+			t.rethink()
+		}
+	}
+}
+
 // History is what Disconnect leaves of the log of changes.
 type History int
 

@@ -36,6 +36,7 @@ type watcher struct {
 	selected func(Object) bool
 	initial  []Object // to be sent as ADDED before anything of the log
 	cursor   int      // the number of the next change to look at
+	first    int      // and of the first one that it looked at
 	expired  bool     // the next event is 410 Gone
 	closing  bool     // the connection broke: nothing comes any more but its end
 	heard    bool     // the receiver has the watch in its hands
@@ -111,7 +112,8 @@ func (w *watcher) open(namespace string, o metav1.ListOptions) error {
 	if version < t.forgotten {
 		return expired(version, t.forgotten)
 	}
-	w.selected, w.cursor = selected, t.since(version)
+	w.selected, w.first = selected, t.since(version)
+	w.cursor = w.first
 	base := "p" + strconv.Itoa(w.proc) + "/informer/deliver/" + t.resource
 	s.opened[base]++
 	w.label = base + "#" + strconv.Itoa(s.opened[base]) + "."

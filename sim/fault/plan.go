@@ -32,7 +32,7 @@ const (
 	Deaf        Effect = "deaf"        // takes effect, the answer comes after For, and the caller cannot leave before: the end of its context does not reach the call
 	EmptyList   Effect = "emptyList"   // a list succeeds and has no items
 	PartialList Effect = "partialList" // a list succeeds and lacks about half of its items
-	StaleRead   Effect = "staleRead"   // a get or list answers with the state of a moment ago
+	StaleRead   Effect = "staleRead"   // a get or list answers with the state of a moment ago, exists without what the backend has
 	ErrorAfter  Effect = "errorAfter"  // takes effect, the caller is told of an internal error all the same
 	CrashBefore Effect = "crashBefore" // the system crashes just before the request takes effect
 	CrashAfter  Effect = "crashAfter"  // the system crashes between the effect and the answer
@@ -54,7 +54,7 @@ func (e Effect) Meets(verb, resource string) bool {
 	case EmptyList, PartialList:
 		return verb == "list"
 	case StaleRead:
-		return verb == "get" || verb == "list"
+		return verb == "get" || verb == "list" || verb == "exists"
 	case Throttled:
 		return resource != Backend
 	case ErrorAfter: // what a backend calls internal, it has refused

@@ -35,19 +35,16 @@ var troubles = []struct {
 	ways []string
 }{
 	{"API server", []string{"outage"}},
-	{"clock", []string{"back", "forward"}},
-	{"node", []string{"createNode", "deleteNode", "killMachine", "notReady", "startMachine"}},
+	{"clock", []string{"back", "forward", "skew"}},
+	{"node", []string{"createNode", "deleteNode", "killMachine", "notReady", "outOfService", "startMachine"}},
 	{"process", []string{"cancel", "crash", "depose", "overlap", "pause", "start", "stop"}},
-	{"watch of csinodes", []string{"disconnect", "lag"}},
-	{"watch of nodes", []string{"disconnect", "lag"}},
-	{"watch of persistentvolumes", []string{"disconnect", "lag"}},
-	{"watch of volumeattachments", []string{"disconnect", "lag"}},
+	{"watch of csinodes", []string{"disconnect", "lag", "replay"}},
+	{"watch of nodes", []string{"coalesced", "disconnect", "lag", "replay"}},
+	{"watch of persistentvolumes", []string{"disconnect", "lag", "replay"}},
+	{"watch of volumeattachments", []string{"disconnect", "lag", "replay"}},
 }
 
-var notBuilt = []string{
-	"a watch event delivered twice, or out of order", "a delete and a create coalesced into one update",
-	"a clock that is wrong in one process only", "a backend whose reads are not consistent",
-}
+var notBuilt = []string{"the election itself: leases, and who renews them"}
 
 // newGrid makes the grid of what was reached.
 func newGrid(reach model.Reach) faultGrid {

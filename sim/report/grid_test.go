@@ -32,7 +32,7 @@ func TestGrid(t *testing.T) {
 	grant := rowOf(t, g, "publish grant backend")
 	require.Empty(t, grant.Reached)
 	require.NotContains(t, grant.Missing, "throttled", "a backend does not throttle")
-	require.Equal(t, []string{"disconnect"}, rowOf(t, g, "watch of nodes").Missing)
+	require.Equal(t, []string{"coalesced", "disconnect", "replay"}, rowOf(t, g, "watch of nodes").Missing)
 	require.Len(t, rowOf(t, g, "process").Missing, 6)
 
 	reached, possible := 0, 0
@@ -53,6 +53,6 @@ func TestGrid_Text(t *testing.T) {
 	grid(&whole, &s, true)
 	require.Contains(t, short.String(), "FAULT GRID: 2 of ")
 	require.NotContains(t, short.String(), "not simulated")
-	require.Contains(t, whole.String(), "not simulated: a watch event delivered twice")
+	require.Contains(t, whole.String(), "not simulated: the election itself")
 	require.Regexp(t, `run get nodes +2 of 12 +never: unreachable throttled timeout `, whole.String())
 }

@@ -107,7 +107,7 @@ func tells(e trace.Event) bool {
 		return true
 	case trace.Op:
 		switch e.Verb {
-		case "wish", "unwish", "attached", "forget", "outage", "outageEnd", "lag", "lagEnd", "disconnect", "clockStep", "crash", "depose", "pause", "pauseEnd", "takeOver":
+		case "wish", "unwish", "attached", "forget", "outage", "outageEnd", "lag", "lagEnd", "disconnect", "replay", "clockStep", "crash", "depose", "pause", "pauseEnd", "takeOver":
 			return false
 		}
 		return true

@@ -59,6 +59,8 @@ func opWords(e trace.Event) (verb, object, note string) {
 		verb, object = strings.TrimSuffix(e.Verb, "Node"), e.Node
 	case "setReady":
 		object = strings.TrimSpace(e.Node + " " + readiness(e.State))
+	case "outOfService":
+		object = e.Node
 	case "killMachine", "startMachine":
 		verb, object = strings.TrimSuffix(e.Verb, "Machine"), "machine of "+e.Node
 	}
