@@ -7,7 +7,7 @@ BENCH_COUNT ?= 10
 GREMLINS    ?= github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check race cover fmt build bench mutants soak gremlins clean
+.PHONY: help demo test check race cover fmt build bench mutants time-to-find soak gremlins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ build: ## build a static binary into bin/
 
 bench: ## run the benchmarks, in the format that benchstat reads
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(BENCH_COUNT) ./benchmarks/...
+
+time-to-find: ## how soon random, PCT and perturbation find each mutant; hours
+	go run ./cmd/holdfast mutants --strategies random,pct,perturb
 
 mutants: ## break the driver and the harness in many ways, and see whether each is found
 	go run ./cmd/holdfast mutants

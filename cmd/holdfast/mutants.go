@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -29,6 +30,9 @@ type mutation struct {
 	shrink  bool
 	shown   bool // incidents only
 	output  string
+
+	strategies []string // which are compared, instead of a score
+	samples    int
 }
 
 // newMutants makes the verb that measures the harness itself.
@@ -44,8 +48,10 @@ gets the same runs, and no finding is allowed there. A second group breaks the h
 The table says which invariant killed the mutant, under which seed, after how many runs, in how much processor time (without
 compile and link), and whether the race detector was built in. Neither the source tree nor --out is written to.
 
+With --strategies it compares how soon strategies of run find each mutant, each in --samples tries of up to --seeds runs.
+
 ` + exitCodes,
-		Example: "  holdfast mutants\n  holdfast mutants --only 'D*' --seeds 1000 -o json",
+		Example: "  holdfast mutants\n  holdfast mutants --only 'D*' --seeds 1000 -o json\n  holdfast mutants --strategies random,pct,perturb --samples 20",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return m.run(c) },
 	}
@@ -55,6 +61,8 @@ compile and link), and whether the race detector was built in. Neither the sourc
 	f.IntVar(&m.workers, "workers", m.workers, "mutants that are built and run at once")
 	f.BoolVar(&m.shrink, "shrink", false, "make each finding small, and say to how many lines")
 	f.BoolVar(&m.shown, "incidents", false, "show only the incidents of the library: each with the mutant that repeats it")
+	f.StringSliceVar(&m.strategies, "strategies", nil, "compare how soon these strategies find each mutant")
+	f.IntVar(&m.samples, "samples", 20, "with --strategies, tries of each at each mutant")
 	f.BoolVar(&m.list, "list", false, "list the mutants, and run none")
 	f.StringVarP(&m.output, "output", "o", m.output, "form of the score on stdout: text, or json for one document")
 	return c
@@ -66,8 +74,15 @@ func (m *mutation) run(c *cobra.Command) error {
 		return usage("it takes text, json", "--output %q is unknown%s", m.output, didYouMean(m.output, []string{"text", "json"}, ""))
 	case m.seeds < 1 || m.seeds > seedsMax:
 		return usage("", "--seeds %d is not between 1 and %d", m.seeds, seedsMax)
+	case m.samples < 1 || m.samples*m.seeds > seedsMax:
+		return usage("", "--samples %d is not between 1 and %d", m.samples, seedsMax/m.seeds)
 	case m.workers < 0:
 		return usage("", "--workers %d is negative", m.workers)
+	}
+	for _, s := range m.strategies {
+		if !slices.Contains(strategies(), s) {
+			return usage("it takes "+strings.Join(strategies(), ", "), "--strategies %q is unknown%s", s, didYouMean(s, strategies(), ""))
+		}
 	}
 	product, harness, err := m.choose()
 	if err != nil {
@@ -91,8 +106,30 @@ func (m *mutation) run(c *cobra.Command) error {
 	}
 	ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	score := mutants.Campaign{Root: root, Seeds: m.seeds, Workers: m.workers, Shrink: m.shrink, Incidents: m.shown, Each: m.tell(c)}.Run(ctx, product, harness)
-	return m.report(c, score)
+	campaign := mutants.Campaign{Root: root, Seeds: m.seeds, Workers: m.workers, Shrink: m.shrink, Incidents: m.shown, Each: m.tell(c)}
+	if len(m.strategies) > 0 {
+		return m.hunt(ctx, c, mutants.Hunt{Campaign: campaign, Strategies: m.strategies, Samples: m.samples}, product)
+	}
+	return m.report(c, campaign.Run(ctx, product, harness))
+}
+
+// hunt compares strategies.
+func (m *mutation) hunt(ctx context.Context, c *cobra.Command, h mutants.Hunt, product []mutants.Patch) error {
+	found := h.Run(ctx, product)
+	write := h.WriteHunt
+	if m.output == "json" {
+		write = h.WriteHuntJSON
+	}
+	if err := write(c.OutOrStdout(), found); err != nil {
+		return fmt.Errorf("write the table: %w", err)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return exitWith(exitInterrupted)
+	case slices.ContainsFunc(found, func(x mutants.Hunted) bool { return x.Err != nil }):
+		return exitWith(exitHarness)
+	}
+	return nil
 }
 
 // choose returns the mutants that --only names, all if it names none.
@@ -147,7 +184,7 @@ func (m *mutation) tell(c *cobra.Command) func(done, of int, row mutants.Row) {
 		switch {
 		case row.Err != nil:
 			what = "no answer: " + row.Err.Error()
-		case m.shown:
+		case m.shown, len(m.strategies) > 0:
 			what = "run"
 		case row.Killed():
 			what = fmt.Sprintf("%s after %d runs, %.2fs", row.Killer, row.Runs, row.CPU.Seconds())

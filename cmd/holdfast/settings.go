@@ -146,7 +146,7 @@ func (s *settings) check() error {
 
 // strategies are those that --strategy takes; replay is a verb of its own.
 func strategies() []string {
-	return slices.DeleteFunc(sim.Strategies(), func(name string) bool { return name == "replay" })
+	return append(slices.DeleteFunc(sim.Strategies(), func(name string) bool { return name == "replay" }), perturbation)
 }
 
 // String tells the effective settings, so that a failure can be repeated elsewhere.

@@ -71,6 +71,7 @@ type runner struct {
 	// text and parsed are the last scenario: a campaign runs one under many seeds.
 	text   string
 	parsed *scenarios.Scenario
+	last   *known // the last run that was perturbed
 }
 
 // run does one job. The parent has parsed the scenario and looked the system up before, and the engine catches what the
@@ -84,8 +85,12 @@ func (w *runner) run(job campaign.Job, tape io.Writer) (run report.Run) {
 		}
 	}()
 	s, err := w.scenario(job)
-	opts := []sim.Option{sim.Seed(job.Seed), sim.SystemName(job.System), sim.TraceTo(tape)}
-	if job.Strategy != "" {
+	seed := job.Seed
+	if job.Strategy == perturbation && err == nil {
+		s, seed, err = w.perturbed(job)
+	}
+	opts := []sim.Option{sim.Seed(seed), sim.SystemName(job.System), sim.TraceTo(tape)}
+	if job.Strategy != "" && job.Strategy != perturbation {
 		opts = append(opts, sim.Strategy(job.Strategy))
 	}
 	var walk *explore.Walk
@@ -113,6 +118,9 @@ func (w *runner) run(job campaign.Job, tape io.Writer) (run report.Run) {
 		run.Visit = &v
 	}
 	run.Strategy, run.Outcome, run.TraceHash, run.Verdict, run.Tally = r.Strategy, r.Outcome, r.TraceHash, r.Verdict, r.Tally
+	if job.Strategy == perturbation {
+		run.Strategy = perturbation
+	}
 	run.Scenes = r.Scenes
 	run.Steps, run.Virtual, run.Busy, run.Message, run.Diverged = r.Steps, r.Virtual, r.VirtualBusy, r.Message, r.Diverged
 	run.Reach = r.Reach

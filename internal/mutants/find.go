@@ -1,0 +1,192 @@
+package mutants
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"text/tabwriter"
+	"time"
+)
+
+// Hunt says how long strategies look for each mutant.
+type Hunt struct {
+	Campaign
+	// Strategies are those that are compared.
+	Strategies []string
+	// Samples is how many times each looks for each mutant, each time from another seed on.
+	Samples int
+}
+
+// Found is what a strategy needs to find a mutant.
+type Found struct {
+	// CPU is the median of the processor time from the start of the process to the finding, in seconds; +Inf if in half of the samples
+	// there was none.
+	CPU float64
+	// Runs is the median of the runs.
+	Runs float64
+	// Missed is in how many samples nothing was found.
+	Missed int
+}
+
+// Hunted is what came of one mutant.
+type Hunted struct {
+	Patch
+	By  map[string]Found
+	Err error
+}
+
+// Best is the strategy that finds it soonest, and how soon.
+func (h Hunted) Best(strategies []string) (name string, cpu float64) {
+	cpu = math.Inf(1)
+	for _, s := range strategies {
+		if f, ok := h.By[s]; ok && f.CPU < cpu {
+			name, cpu = s, f.CPU
+		}
+	}
+	return name, cpu
+}
+
+// Run looks for all mutants. Raced ones are left out: under the detector time means something else.
+func (h Hunt) Run(ctx context.Context, product []Patch) []Hunted {
+	var all []Hunted
+	for _, p := range product {
+		if !p.Race {
+			all = append(all, Hunted{Patch: p, By: make(map[string]Found)})
+		}
+	}
+	rows := make([]Row, len(all))
+	jobs := make([]job, len(all))
+	for i := range all {
+		rows[i].Patch = all[i].Patch
+		jobs[i] = job{&rows[i], func(ctx context.Context, dir string, row *Row) { row.Err = h.hunt(ctx, dir, &all[i]) }}
+	}
+	h.do(ctx, jobs)
+	for i := range all {
+		all[i].Err = rows[i].Err
+	}
+	return all
+}
+
+func (h Hunt) hunt(ctx context.Context, dir string, x *Hunted) error {
+	program, err := h.build(ctx, dir, &x.Patch, false)
+	if err != nil {
+		return err
+	}
+	for _, strategy := range h.Strategies {
+		var f Found
+		var cpu, runs []float64
+		for i := range h.Samples {
+			from := 1 + i*h.Seeds
+			t, err := h.try(ctx, program, "--strategy", strategy, "--seeds", strconv.Itoa(from)+"-"+strconv.Itoa(from+h.Seeds-1))
+			if err != nil {
+				return err
+			}
+			took := t.cpu.Seconds()
+			if t.found == nil {
+				f.Missed++
+				took = math.Inf(1)
+			}
+			cpu, runs = append(cpu, took), append(runs, float64(t.runs))
+		}
+		f.CPU, f.Runs = upperMedian(cpu), median(runs)
+		x.By[strategy] = f
+	}
+	return nil
+}
+
+// upperMedian is the median of numbers of which some may be infinite.
+func upperMedian(xs []float64) float64 {
+	lower := median(xs) // sorts
+	if math.IsNaN(lower) || math.IsInf(lower, 0) {
+		return xs[len(xs)/2]
+	}
+	return lower
+}
+
+// WriteHunt writes a row for each mutant and a column for each strategy, and the medians.
+func (h Hunt) WriteHunt(w io.Writer, all []Hunted) error {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprint(t, "MUTANT")
+	for _, s := range h.Strategies {
+		fmt.Fprintf(t, "\t%s", s)
+	}
+	fmt.Fprintln(t, "\tSOONEST\tWHAT IT DOES WRONG")
+	times := make(map[string][]float64)
+	var best []float64
+	for _, x := range all {
+		if x.Err != nil {
+			fmt.Fprintf(t, "%s\tno answer: %s\n", x.ID, firstLine(x.Err.Error()))
+			continue
+		}
+		fmt.Fprint(t, x.ID)
+		for _, s := range h.Strategies {
+			f := x.By[s]
+			times[s] = append(times[s], f.CPU)
+			fmt.Fprintf(t, "\t%s (%g runs)", seconds(f.CPU), f.Runs)
+		}
+		name, cpu := x.Best(h.Strategies)
+		best = append(best, cpu)
+		fmt.Fprintf(t, "\t%s\t%s\n", name, x.Title)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\nCPU time to find a mutant, from the start of the process: median of %d samples of up to %d runs each, and the median of those over %d mutants\n",
+		h.Samples, h.Seeds, len(best))
+	for _, s := range h.Strategies {
+		never := 0
+		for _, x := range times[s] {
+			if math.IsInf(x, 0) {
+				never++
+			}
+		}
+		fmt.Fprintf(t, "%s\t%s\tnot in half of the samples: %d\n", s, seconds(upperMedian(times[s])), never)
+	}
+	fmt.Fprintf(t, "the soonest of each\t%s\n", seconds(upperMedian(best)))
+	return t.Flush()
+}
+
+func seconds(s float64) string {
+	if math.IsInf(s, 0) {
+		return "-"
+	}
+	return time.Duration(s * float64(time.Second)).Round(time.Millisecond).String()
+}
+
+// WriteHuntJSON writes the same as one document. A time that is not there is null.
+func (h Hunt) WriteHuntJSON(w io.Writer, all []Hunted) error {
+	type found struct {
+		CPUSeconds *float64 `json:"cpuSeconds"`
+		Runs       float64  `json:"runs"`
+		Missed     int      `json:"missed"`
+	}
+	type row struct {
+		ID    string           `json:"id"`
+		Title string           `json:"title"`
+		By    map[string]found `json:"by,omitempty"`
+		Best  string           `json:"soonest,omitempty"`
+		Error string           `json:"error,omitempty"`
+	}
+	rows := make([]row, len(all))
+	for i, x := range all {
+		rows[i] = row{ID: x.ID, Title: x.Title, By: make(map[string]found)}
+		rows[i].Best, _ = x.Best(h.Strategies)
+		for s, f := range x.By {
+			y := found{Runs: f.Runs, Missed: f.Missed}
+			if !math.IsInf(f.CPU, 0) {
+				y.CPUSeconds = new(f.CPU)
+			}
+			rows[i].By[s] = y
+		}
+		if x.Err != nil {
+			rows[i].Error = x.Err.Error()
+		}
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(map[string]any{"strategies": h.Strategies, "samples": h.Samples, "seeds": h.Seeds, "results": rows})
+}
