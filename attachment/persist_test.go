@@ -521,6 +521,21 @@ func TestAnothersReservationIsNotUndone(t *testing.T) {
 	require.Equal(t, []string{"n1", "n2"}, w.named("pv-v"))
 }
 
+// A reservation whose reply was lost is another manager's once that has written the record with it, whatever it wrote that for.
+func TestAReservationThatAnotherHasTakenOverIsNotUndone(t *testing.T) {
+	w := newWorld(t, "v")
+	first := w.m
+	w.must(first.TrackAttachmentWithMode(ctx, "v", "n1", ReadWriteMany, WithUID("u1")))
+	w.effects = []effect{{err: errReset, lost: true}}
+	require.Error(t, first.TrackAttachmentWithMode(ctx, "v", "n2", ReadWriteMany, WithUID("u2")))
+	w.clock.Step(time.Second)
+	w.restart()
+	w.must(w.m.RemoveNodeAttachment(ctx, "v", "n1"))
+	w.must(w.m.TrackAttachmentWithMode(ctx, "v", "n2", ReadWriteMany, WithUID("u2")))
+	w.must(first.Repair(ctx))
+	require.Equal(t, []string{"n2"}, w.named("pv-v"))
+}
+
 // Another manager has ended a migration, and begun one between the same nodes the other way round.
 func TestAnothersMigrationIsTakenOver(t *testing.T) {
 	w := newWorld(t, "v")

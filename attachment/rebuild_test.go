@@ -201,7 +201,7 @@ func TestRebuildFromEveryPrefix(t *testing.T) {
 			w.must(do(w.m), "after %d writes", i)
 		}
 		require.Equal(t, []string{"n4=held"}, w.holders("v"))
-		require.Equal(t, whole.instance("v", "n4").Epoch, w.instance("v", "n4").Epoch)
+		require.GreaterOrEqual(t, w.instance("v", "n4").Epoch, whole.instance("v", "n4").Epoch, "a rebuild may cost one")
 	}
 }
 

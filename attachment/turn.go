@@ -212,6 +212,10 @@ func (t *Turn) Remove(ctx context.Context, why Cause, instances ...Instance) (bo
 			next.epoch = max(next.epoch+leap, t.m.epochNow())
 			raised = next.epoch
 		}
+		if len(next.holders) > 0 && t.cell.place != nil && !t.cell.place.own {
+			next.epoch++ // what stays becomes ours by this write: whoever reserved it, and was not told, is not to take it back
+			raised = max(raised, next.epoch)
+		}
 		if len(next.holders) > 0 || why == Refused {
 			return next, st.wall, nil
 		}
