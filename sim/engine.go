@@ -37,6 +37,7 @@ type engine struct {
 	noted    *sched.Noted              // the same, if its turns are noted; else nil
 	recorded map[string]fault.Decision // a replay's fault effects by label
 	guide    *guide                    // the same, if a walk makes its choices; else nil
+	shape    *shape                    // of the state, if a walk makes its choices; else nil
 	plan     *fault.Plan
 	wall     *clock.Wall
 	server   *cluster.Server
@@ -130,6 +131,9 @@ func (e *engine) sink(ev trace.Event) {
 	defer e.mu.Unlock()
 	e.writer.Append(ev)
 	e.checker.Step(ev)
+	if e.shape != nil {
+		e.shape.take(ev, e.called)
+	}
 	switch {
 	case e.opt.keep:
 		e.events = append(e.events, ev)

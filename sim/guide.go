@@ -24,6 +24,8 @@ func Guide(w *explore.Walk, effects []fault.Effect) Option {
 type guide struct {
 	engine *engine
 	next   fault.Effect // what the point that was picked last meets
+
+	volumes map[string]string // by name of an operation
 }
 
 // Name implements sched.Strategy.
@@ -45,7 +47,7 @@ func (g *guide) Pick(points []*sched.Point) int {
 			options, at = append(options, g.option(p, effect)), append(at, i)
 		}
 	}
-	k := g.engine.opt.walk.Choose(options)
+	k := g.engine.opt.walk.Choose(options, g.state(points))
 	g.next = fault.Effect(options[k].Fault)
 	return at[k]
 }
@@ -124,5 +126,6 @@ func (g *guide) call(actor string, op *operation) {
 	e := g.engine
 	base := op.verb + " " + op.volume + " " + op.node
 	e.ordinals[base]++
-	e.called[actor] = calling{base + " " + strconv.Itoa(e.ordinals[base]), op.volume}
+	name := base + " " + strconv.Itoa(e.ordinals[base])
+	e.called[actor], g.volumes[name] = calling{name, op.volume}, op.volume
 }

@@ -21,6 +21,12 @@ func (e *engine) heal() {
 	if e.out || e.crash != nil {
 		return
 	}
+	if e.guide != nil {
+		e.opt.walk.End(e.guide.state(nil))
+		if e.out = e.opt.walk.Over(); e.out {
+			return
+		}
+	}
 	e.healing = true
 	e.phase("heal")
 	e.plan.End()

@@ -34,7 +34,7 @@ func (e *engine) named() sched.Strategy {
 	case "replay":
 		return e.replay()
 	case "explore":
-		e.guide = &guide{engine: e}
+		e.guide, e.shape = &guide{engine: e, volumes: make(map[string]string)}, newShape()
 		return e.guide
 	case "pct":
 		return sched.NewPCT(e.src, pctDepth, pctHorizon)

@@ -38,6 +38,7 @@ type exploration struct {
 	scenario *scenarios.Scenario
 	text     string // the scenario's
 	search   *explore.Search
+	batch    int         // batches of jobs so far
 	first    *report.Run // the first finding
 	begun    time.Time
 	wall     time.Duration
@@ -61,14 +62,15 @@ func newExplore(known catalog) *cobra.Command {
 		Short: "Visit every order of steps and every placement of faults of a small scenario",
 		Long: `Explore runs a small scenario once for each way in which its last instant can go: every order of the steps of operations, sidecars
 and the reconciler, and every placement of up to --faults faults among their calls. Orders that differ only in steps about different
-volumes are visited once. Watches are never late here, retries come in order, and what precedes the last instant does too: for these
+volumes are visited once, and what shows the same state is gone on from once: the objects, what the backend has granted, what the system
+believes, what each operation has asked and been told. Watches are never late here, retries come in order, and what precedes the last instant does too: for these
 there are the other strategies of run.
 
 Without a scenario, each of --volumes disks is wanted by a node of its own in one instant, and the first one by the rest of --nodes too.
 It ends with the first finding, or says that it is complete, or how far it came.
 
 ` + exitCodes,
-		Example: "  holdfast explore\n  holdfast explore --volumes 1 --nodes 2 --faults 3 --checkpoint explore.json\n  holdfast explore --preemptions 2 two-leaders-one-instant",
+		Example: "  holdfast explore\n  holdfast explore --volumes 3 --nodes 4 --faults 2 --checkpoint explore.json\n  holdfast explore --preemptions 2 two-leaders-one-instant",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := x.resolve(c); err != nil {
@@ -81,9 +83,9 @@ It ends with the first finding, or says that it is complete, or how far it came.
 		},
 	}
 	x.flags(c.Flags(), defaultSystem)
-	c.Flags().IntVar(&x.volumes, "volumes", 1, "disks of the small scenario")
-	c.Flags().IntVar(&x.nodes, "nodes", 2, "nodes of the small scenario")
-	c.Flags().IntVar(&x.scope.Faults, "faults", 1, "most faults in one run")
+	c.Flags().IntVar(&x.volumes, "volumes", 2, "disks of the small scenario")
+	c.Flags().IntVar(&x.nodes, "nodes", 3, "nodes of the small scenario")
+	c.Flags().IntVar(&x.scope.Faults, "faults", 2, "most faults in one run")
 	c.Flags().IntVar(&x.scope.Preemptions, "preemptions", -1, "most steps at which an actor that could go on is interrupted; negative is without bound")
 	c.Flags().StringSliceVar(&x.effects, "effects", []string{string(fault.ReplyLost), string(fault.CrashAfter)}, "what may become of a call")
 	c.Flags().IntVar(&x.runs, "budget", 0, "most runs to make; 0 is without bound")
@@ -215,8 +217,9 @@ func (x *exploration) run(c *cobra.Command) error {
 	return nil
 }
 
-// batch is how many runs are made before their branches are learned of.
-const batch = 64
+// batch is how many runs are made before their branches are learned of. It does not hang on the number of workers, so that the numbers
+// of the report do not either.
+const batch = 32
 
 // visit goes every way, until there is none left, one breaks something, or the budget is used up.
 func (x *exploration) visit(ctx context.Context, m *minimizer, p *progress) error {
@@ -227,9 +230,10 @@ func (x *exploration) visit(ctx context.Context, m *minimizer, p *progress) erro
 		if len(items) == 0 {
 			return nil
 		}
-		jobs := make([]campaign.Job, len(items))
+		jobs, fresh := make([]campaign.Job, len(items)), x.search.Fresh()
+		x.batch++
 		for i, item := range items {
-			jobs[i] = x.job(item)
+			jobs[i] = x.job(item, fresh)
 		}
 		found, err := m.pool.Do(ctx, jobs)
 		if err != nil {
@@ -253,8 +257,8 @@ func (x *exploration) visit(ctx context.Context, m *minimizer, p *progress) erro
 	return nil
 }
 
-func (x *exploration) job(item explore.Item) campaign.Job {
-	e := &campaign.Exploration{Scope: x.scope, Item: item}
+func (x *exploration) job(item explore.Item, fresh []explore.Mark) campaign.Job {
+	e := &campaign.Exploration{Scope: x.scope, Item: item, Batch: x.batch, Fresh: fresh}
 	for _, effect := range x.effects {
 		e.Effects = append(e.Effects, fault.Effect(effect))
 	}
@@ -274,10 +278,7 @@ func (x *exploration) learn(ctx context.Context, m *minimizer, item explore.Item
 	case v.Lost != "":
 		return fmt.Errorf("the scenario does not depend on its choices alone: %q never came, on the path %q", v.Lost, item.Path)
 	default:
-		x.search.Learn(item, *v)
-		if v.Cut {
-			return nil
-		}
+		x.search.Learn(item, *v) // what it broke before it was cut is a finding like others
 	}
 	if x.first != nil || !f.Run.Outcome.Finding() {
 		return nil
@@ -318,7 +319,7 @@ func (x *exploration) tell(c *cobra.Command) error {
 	if x.output == "json" {
 		d := map[string]any{
 			"apiVersion": "holdfast.dev/v1alpha1", "kind": "Exploration", "scenario": x.scenario.Metadata.Name, "scope": s.Scope, "effects": x.effects,
-			"runs": s.Runs, "cut": s.Cut, "states": s.Branches, "taken": s.Taken, "skipped": s.Skipped, "left": len(s.Left),
+			"runs": s.Runs, "cut": s.Cut, "met": s.Met, "states": s.Branches, "taken": s.Taken, "skipped": s.Skipped, "left": len(s.Left),
 			"complete": x.first == nil && len(s.Left) == 0, "seconds": x.wall.Seconds(),
 		}
 		if x.first != nil {
@@ -337,7 +338,7 @@ func (x *exploration) tell(c *cobra.Command) error {
 	spec := x.scenario.Defaults().Spec
 	fmt.Fprintf(out, "scenario   %s: %d volumes, %d nodes\n", x.scenario.Metadata.Name, len(spec.Volumes), len(spec.Nodes))
 	fmt.Fprintf(out, "scope      up to %d faults (%s), %s\n", s.Scope.Faults, strings.Join(x.effects, ", "), bound(s.Scope.Preemptions))
-	fmt.Fprintf(out, "runs       %d, of which %d ended early in what another one visits\n", s.Runs, s.Cut)
+	fmt.Fprintf(out, "runs       %d, of which %d came to a state that was visited before, and %d to steps that another order stands for\n", s.Runs, s.Met, s.Cut-s.Met)
 	fmt.Fprintf(out, "states     %d with a choice; %d options taken, %d left out as equivalent\n", s.Branches, s.Taken, s.Skipped)
 	fmt.Fprintf(out, "time       %.1fs\n", x.wall.Seconds())
 	switch {

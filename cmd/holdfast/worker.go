@@ -72,6 +72,22 @@ type runner struct {
 	text   string
 	parsed *scenarios.Scenario
 	last   *known // the last run that was perturbed
+	// visited are the states that this worker was told of, by the exploration that they are of, and told the batch that did so last.
+	visited map[string]*explore.Seen
+	told    int
+}
+
+// seen are the states that a job's exploration has visited, as far as this worker was told. A worker that had no job in a batch was not.
+func (w *runner) seen(job campaign.Job) *explore.Seen {
+	of := fmt.Sprint(job.Explore.Scope, job.Explore.Effects, job.Source)
+	if w.visited[of] == nil {
+		w.visited, w.told = map[string]*explore.Seen{of: explore.NewSeen()}, 0
+	}
+	if x := job.Explore; x.Batch > w.told {
+		w.told = x.Batch
+		w.visited[of].Add(x.Fresh...)
+	}
+	return w.visited[of]
 }
 
 // run does one job. The parent has parsed the scenario and looked the system up before, and the engine catches what the
@@ -95,7 +111,7 @@ func (w *runner) run(job campaign.Job, tape io.Writer) (run report.Run) {
 	}
 	var walk *explore.Walk
 	if x := job.Explore; x != nil {
-		walk = explore.NewWalk(x.Scope, x.Item)
+		walk = explore.NewWalk(x.Scope, x.Item, w.seen(job))
 		opts = append(opts, sim.Guide(walk, x.Effects))
 	}
 	if job.Turns {
@@ -124,6 +140,9 @@ func (w *runner) run(job campaign.Job, tape io.Writer) (run report.Run) {
 	run.Scenes = r.Scenes
 	run.Steps, run.Virtual, run.Busy, run.Message, run.Diverged = r.Steps, r.Virtual, r.VirtualBusy, r.Message, r.Diverged
 	run.Reach = r.Reach
+	if walk != nil && walk.Visit().Cut && r.Outcome == sim.Inconclusive {
+		run.Message = "" // it was ended, and left nothing behind
+	}
 	if r.Bound != nil {
 		b := report.Bound(*r.Bound)
 		run.Bound = &b

@@ -53,6 +53,9 @@ type Exploration struct {
 	Scope   explore.Scope  `json:"scope"`
 	Item    explore.Item   `json:"item"`
 	Effects []fault.Effect `json:"effects"`
+	// Batch counts the batches of jobs, and Fresh are the visits that the search knows of since the one before.
+	Batch int            `json:"batch"`
+	Fresh []explore.Mark `json:"fresh,omitempty"`
 }
 
 // Finding is a run together with its trace as far as it came; Tape is empty for a run that

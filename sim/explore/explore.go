@@ -7,13 +7,17 @@
 //
 //	s := explore.NewSearch(explore.Scope{Faults: 2})
 //	for items := s.Next(1); len(items) > 0; items = s.Next(1) {
-//		w := explore.NewWalk(s.Scope, items[0])
+//		w := explore.NewWalk(s.Scope, items[0], nil)
 //		... run the program, which calls w.Choose ...
 //		s.Learn(items[0], w.Visit())
 //	}
 package explore
 
-import "slices"
+import (
+	"hash/fnv"
+	"slices"
+	"strconv"
+)
 
 // Option is a step that may be next, and what becomes of it.
 type Option struct {
@@ -55,6 +59,8 @@ type Item struct {
 
 // Branch is a choice that a run has met beyond its path. The first of its options was taken; all were awake.
 type Branch struct {
+	// State is the state in which it was met, with what of the scope was used up by then; 0 is not known.
+	State   uint64   `json:"state,omitempty"`
 	Options []Option `json:"options"`
 	Asleep  []Option `json:"asleep,omitempty"`
 	// Skipped is how many more options there were, which were asleep.
@@ -67,6 +73,10 @@ type Visit struct {
 	Branches []Branch `json:"branches,omitempty"`
 	// Cut means that it ended early: whatever it could have gone on to is visited elsewhere.
 	Cut bool `json:"cut,omitempty"`
+	// Met means that it was cut because it had come to a state that was visited before.
+	Met bool `json:"met,omitempty"`
+	// End is the state after the last choice; 0 if the run did not come so far, or it is not known.
+	End uint64 `json:"end,omitempty"`
 	// Lost is the choice of the path that the run never offered; empty if there was none. A program that loses one does not depend on
 	// its choices alone.
 	Lost string `json:"lost,omitempty"`
@@ -75,6 +85,7 @@ type Visit struct {
 // Walk makes the choices of one run.
 type Walk struct {
 	scope       Scope
+	seen        *Seen
 	path        []string
 	sleep       []Option
 	faults      int
@@ -83,9 +94,9 @@ type Walk struct {
 	visit       Visit
 }
 
-// NewWalk returns the walk of an item.
-func NewWalk(scope Scope, item Item) *Walk {
-	return &Walk{scope: scope, path: item.Path, sleep: item.Sleep}
+// NewWalk returns the walk of an item. It ends in states that are in seen; nil has none.
+func NewWalk(scope Scope, item Item, seen *Seen) *Walk {
+	return &Walk{scope: scope, path: item.Path, sleep: item.Sleep, seen: seen}
 }
 
 // Visit returns what the walk has met.
@@ -94,8 +105,9 @@ func (w *Walk) Visit() Visit { return w.visit }
 // Over reports whether the run is to end: it was cut, or is lost.
 func (w *Walk) Over() bool { return w.visit.Cut || w.visit.Lost != "" }
 
-// Choose returns an index into the options, of which there is at least one without a fault. Once the walk is over it is 0.
-func (w *Walk) Choose(options []Option) int {
+// Choose returns an index into the options, of which there is at least one without a fault. Once the walk is over it is 0. The
+// state is the program's: equal states go on in equal ways; 0 is not known.
+func (w *Walk) Choose(options []Option, state uint64) int {
 	allowed := w.allowed(options)
 	if w.Over() {
 		return 0
@@ -122,7 +134,11 @@ func (w *Walk) Choose(options []Option) int {
 	}
 	at = awake[0]
 	if len(allowed) > 1 {
-		b := Branch{Asleep: w.sleep, Skipped: len(allowed) - len(awake)}
+		b := Branch{State: w.used(state), Asleep: w.sleep, Skipped: len(allowed) - len(awake)}
+		if w.seen.covers(b.mark()) {
+			w.visit.Cut, w.visit.Met = true, true
+			return 0
+		}
 		for _, i := range awake {
 			b.Options = append(b.Options, options[i])
 		}
@@ -131,6 +147,29 @@ func (w *Walk) Choose(options []Option) int {
 	w.sleep = w.scope.asleep(w.sleep, options[at])
 	w.count(options, at)
 	return at
+}
+
+// End tells the walk the state from which there are no more choices: if that was visited too, the walk is over.
+func (w *Walk) End(state uint64) {
+	if w.Over() {
+		return
+	}
+	w.visit.End = w.used(state)
+	if w.seen.covers(Mark{State: w.visit.End}) {
+		w.visit.Cut, w.visit.Met = true, true
+	}
+}
+
+// used joins a state with what of the scope was used up.
+func (w *Walk) used(state uint64) uint64 {
+	if state == 0 {
+		return 0
+	}
+	used := []string{strconv.FormatUint(state, 16), strconv.Itoa(w.faults)}
+	if w.scope.Preemptions >= 0 {
+		used = append(used, strconv.Itoa(w.preemptions), w.actor)
+	}
+	return digest(used...)
 }
 
 // allowed are the options within the scope.
@@ -178,6 +217,62 @@ func contains(all []Option, o Option) bool {
 	return slices.ContainsFunc(all, func(x Option) bool { return x.ID() == o.ID() })
 }
 
+// Seen are the states that were visited, each with what was asleep in it: what sleeps in a state is not gone on to from there. The
+// nil Seen has none.
+type Seen struct {
+	// Sleeps are digests of the options that slept, by state; one entry for each visit that was not covered by another.
+	Sleeps map[uint64][][]uint64 `json:"sleeps"`
+}
+
+// Mark is one visit of a state.
+type Mark struct {
+	State uint64   `json:"state"`
+	Sleep []uint64 `json:"sleep,omitempty"` // digests of what was asleep, sorted
+}
+
+// NewSeen returns an empty set.
+func NewSeen() *Seen { return &Seen{Sleeps: make(map[uint64][][]uint64)} }
+
+// Add enters visits.
+func (s *Seen) Add(marks ...Mark) {
+	for _, m := range marks {
+		s.Sleeps[m.State] = append(s.Sleeps[m.State], m.Sleep)
+	}
+}
+
+// covers reports whether all that a visit could go on to is visited from its state already.
+func (s *Seen) covers(m Mark) bool {
+	return s != nil && m.State != 0 && slices.ContainsFunc(s.Sleeps[m.State], func(other []uint64) bool { return within(other, m.Sleep) })
+}
+
+func (b Branch) mark() Mark {
+	m := Mark{State: b.State, Sleep: make([]uint64, len(b.Asleep))}
+	for i, o := range b.Asleep {
+		m.Sleep[i] = digest(o.ID())
+	}
+	slices.Sort(m.Sleep)
+	return m
+}
+
+// within reports whether all of a are in b; both are sorted.
+func within(a, b []uint64) bool {
+	for _, x := range a {
+		if _, ok := slices.BinarySearch(b, x); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func digest(parts ...string) uint64 {
+	h := fnv.New64a()
+	for _, p := range parts {
+		_, _ = h.Write([]byte(p))
+		_, _ = h.Write([]byte{0})
+	}
+	return max(h.Sum64(), 1)
+}
+
 // Search knows what is still to be visited. The zero value has nothing left; it can be kept as JSON, and go on later.
 type Search struct {
 	Scope Scope `json:"scope"`
@@ -190,10 +285,37 @@ type Search struct {
 	Branches int `json:"branches"`
 	Taken    int `json:"taken"`
 	Skipped  int `json:"skipped"`
+	// Met is how many runs came to a state that was visited before.
+	Met int `json:"met"`
+	// Seen are those states.
+	Seen *Seen `json:"seen"`
+
+	fresh []Mark // of Seen, since they were last told
+}
+
+// Fresh returns the visits that were entered since the last call. What a run is to know of them is its caller's business: a run that knows
+// less goes on for longer, and comes to the same.
+func (s *Search) Fresh() []Mark {
+	fresh := s.fresh
+	s.fresh = nil
+	return fresh
+}
+
+// enter notes a visit, and reports whether it is not covered by earlier ones.
+func (s *Search) enter(m Mark) bool {
+	switch {
+	case m.State == 0 || s.Seen == nil:
+		return true
+	case s.Seen.covers(m):
+		return false
+	}
+	s.Seen.Add(m)
+	s.fresh = append(s.fresh, m)
+	return true
 }
 
 // NewSearch returns the search of a whole scope.
-func NewSearch(scope Scope) *Search { return &Search{Scope: scope, Left: []Item{{}}} }
+func NewSearch(scope Scope) *Search { return &Search{Scope: scope, Left: []Item{{}}, Seen: NewSeen()} }
 
 // Next takes up to n ways that are still to be gone; none if all were. What is taken and not learned of is lost.
 func (s *Search) Next(n int) []Item {
@@ -206,12 +328,13 @@ func (s *Search) Next(n int) []Item {
 // Learn enters what became of an item.
 func (s *Search) Learn(item Item, v Visit) {
 	s.Runs++
-	if v.Cut {
-		s.Cut++
-	}
-	s.Branches += len(v.Branches)
 	path := item.Path
 	for _, b := range v.Branches {
+		if !s.enter(b.mark()) { // another run was here
+			v.Cut, v.Met, v.End = true, true, 0
+			break
+		}
+		s.Branches++
 		s.Taken, s.Skipped = s.Taken+len(b.Options), s.Skipped+b.Skipped
 		for j := len(b.Options) - 1; j > 0; j-- {
 			before := slices.Concat(b.Asleep, b.Options[:j])
@@ -221,5 +344,14 @@ func (s *Search) Learn(item Item, v Visit) {
 			})
 		}
 		path = append(slices.Clone(path), b.Options[0].ID())
+	}
+	if v.End != 0 && !s.enter(Mark{State: v.End}) {
+		v.Cut, v.Met = true, true
+	}
+	if v.Cut {
+		s.Cut++
+	}
+	if v.Met {
+		s.Met++
 	}
 }

@@ -125,6 +125,13 @@ func (l *Loop) unseen(p *Point) bool {
 	return slices.Contains(l.fresh, p)
 }
 
+// Later calls f with each point that is not due yet, in no order.
+func (l *Loop) Later(f func(*Point)) {
+	for _, p := range l.future {
+		f(p)
+	}
+}
+
 // Emit appends an observation to the step that is going on.
 func (l *Loop) Emit(e trace.Event) {
 	e.Step, e.At = l.step, l.Now()
