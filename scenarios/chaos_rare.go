@@ -66,7 +66,7 @@ func (c *chaos) rareSteps() {
 		lasts := pick(c, "rare/pause for", c.seconds("rare/short", 1, 15), c.seconds("rare/long", 16, 60), c.seconds("rare/minutes", 30, 180))
 		steps = []Step{{Pause: &Downtime{For: Duration(lasts)}}}
 	case "replay":
-		steps = []Step{{Replay: &Replay{Resource: c.resource("rare/replay"), Events: pick(c, "rare/events", 1, 2, 5, 1000)}}}
+		steps = []Step{{Replay: &Resource{Resource: c.resource("rare/replay"), Events: pick(c, "rare/events", 1, 2, 5, 1000)}}}
 	case "skew":
 		by := pick(c, "rare/by", -time.Hour, -time.Minute, -5*time.Second, 5*time.Second, time.Minute, time.Hour)
 		steps = []Step{{ClockStep: &Jump{By: Duration(by), Process: true}}}

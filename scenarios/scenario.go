@@ -166,7 +166,7 @@ type Step struct {
 	Outage     *Outage   `json:"outage,omitempty"`     // the API server is away
 	Lag        *Lag      `json:"lag,omitempty"`        // watch events of one resource wait
 	Disconnect *Resource `json:"disconnect,omitempty"` // the watches of one resource break; with Gone, they must list again (410)
-	Replay     *Replay   `json:"replay,omitempty"`     // the watches of one resource deliver their last events again, old after new
+	Replay     *Resource `json:"replay,omitempty"`     // the watches of one resource deliver their last events again, old after new
 }
 
 // Attachment names a volume and a node.
@@ -250,14 +250,10 @@ type Lag struct {
 // Resource names a kind of API object, in the plural.
 type Resource struct {
 	Resource string `json:"resource"`
-	// Gone makes the version that the watchers have too old, so that they must list again.
+	// Gone is for disconnect: it makes the version that the watchers have too old, so that they must list again.
 	Gone bool `json:"gone,omitempty"`
-}
-
-// Replay names a kind of API object, in the plural, and how many of the last events each watch of it delivers again.
-type Replay struct {
-	Resource string `json:"resource"`
-	Events   int    `json:"events"`
+	// Events is for replay: how many of the last events each watch delivers again.
+	Events int `json:"events,omitempty"`
 }
 
 // Fault is the text form of fault.Rule.

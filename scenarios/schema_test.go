@@ -63,7 +63,6 @@ func refineSchema(defs jsonschema.Definitions) {
 	at("On", "resource").Enum = words(resources)
 	at("Lag", "resource").Enum = words(watched)
 	at("Resource", "resource").Enum = words(watched)
-	at("Replay", "resource").Enum = words(watched)
 	at("Spec", "expect").Items.Pattern = invariantPattern.String()
 	at("Invariant", "name").Pattern = ruleNamePattern.String()
 	at("Spec", "invariants").Items = &jsonschema.Schema{OneOf: []*jsonschema.Schema{

@@ -150,9 +150,15 @@ func (v *validator) apiStep(path string, s Step) {
 	}
 	if s.Disconnect != nil {
 		v.oneOf(path+".disconnect.resource", s.Disconnect.Resource, watched)
+		if s.Disconnect.Events != 0 {
+			v.add(path+".disconnect.events", "only a replay has events", "", "")
+		}
 	}
 	if s.Replay != nil {
 		v.oneOf(path+".replay.resource", s.Replay.Resource, watched)
+		if s.Replay.Gone {
+			v.add(path+".replay.gone", "only a disconnect has gone", "", "")
+		}
 		if s.Replay.Events < 1 || s.Replay.Events > replayMax {
 			v.add(path+".replay.events", fmt.Sprintf("events is %d, outside of 1 to %d", s.Replay.Events, replayMax), "", "")
 		}

@@ -31,7 +31,9 @@ func visitAll(t *testing.T, scope Scope, threads []thread, faults []string, each
 	return s
 }
 
-func run(w *Walk, threads []thread, faults []string) (order []Option) { return runIn(w, threads, faults, true) }
+func run(w *Walk, threads []thread, faults []string) (order []Option) {
+	return runIn(w, threads, faults, true)
+}
 
 // runIn knows the state, which is how far each thread has come, or not.
 func runIn(w *Walk, threads []thread, faults []string, known bool) (order []Option) {
