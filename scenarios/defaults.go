@@ -29,6 +29,8 @@ func (s *Scenario) Defaults() *Scenario {
 		setDefault(&spec.Nodes[i].ID, "id-"+spec.Nodes[i].Name)
 	}
 	spec.Volumes = slices.Clone(s.Spec.Volumes)
+	spec.Timeline = slices.Clone(s.Spec.Timeline)
+	spec.ungroup()
 	for i := range spec.Volumes {
 		setDefault(&spec.Volumes[i].PV, pvName(spec.Volumes[i].Name))
 	}
@@ -37,7 +39,6 @@ func (s *Scenario) Defaults() *Scenario {
 	setDefault(&spec.Backend.MaxHolders, maxHoldersDefault)
 	nodeDead := s.Spec.Assume.NodeDead == nil || *s.Spec.Assume.NodeDead
 	spec.Assume.NodeDead = &nodeDead
-	spec.Timeline = slices.Clone(s.Spec.Timeline)
 	for i := range spec.Timeline {
 		spec.Timeline[i] = spec.Timeline[i].defaults()
 	}

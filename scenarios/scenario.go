@@ -104,7 +104,9 @@ type Node struct {
 // Volume is one volume. Its name is the volume handle, which may be any text. PV defaults to "pv-" and the name, or to a
 // digest of it where that is no name.
 type Volume struct {
-	Name       string `json:"name"`
+	Name string `json:"name"`
+	// Count makes it a group of as many volumes, name-1 to name-n. A publish or unpublish of the group is one of each of them.
+	Count      int    `json:"count,omitempty"`
 	PV         string `json:"pv,omitempty"`
 	AccessMode string `json:"accessMode"` // ReadWriteOnce, ReadWriteOncePod, ReadOnlyMany, ReadWriteMany
 	// Unclaimed leaves its PersistentVolume without a claim.
@@ -173,6 +175,8 @@ type Step struct {
 type Attachment struct {
 	Volume string `json:"volume"`
 	Node   string `json:"node"`
+	// Over spreads the steps of a group of volumes evenly over a time. The node "*" is another one for each, in turn.
+	Over Duration `json:"over,omitempty"`
 	// Name is the VolumeAttachment's name; the default follows from volume and node (see Defaults).
 	Name string `json:"name,omitempty"`
 	// AccessMode is for publish: what the call asks for; empty is the volume's own.

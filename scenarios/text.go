@@ -20,7 +20,7 @@ const textMax = 64 << 20
 // Parse reads a scenario from its YAML text; name is the file's, for errors. It is strict: what it does not know is an
 // error, and every error says file, line and column. All problems of a text are found at once; the error is a Problems.
 //
-// Steps may stand in any order of time; Parse sorts them. Nothing is filled in: that is Defaults.
+// Steps may stand in any order of time; Parse sorts them, and replaces groups of volumes by their volumes. Nothing is filled in: that is Defaults.
 func Parse(name string, r io.Reader) (*Scenario, error) {
 	text, err := io.ReadAll(io.LimitReader(r, textMax+1))
 	if err != nil {
@@ -40,6 +40,7 @@ func Parse(name string, r io.Reader) (*Scenario, error) {
 		}
 		return nil, found.sorted()
 	}
+	s.Spec.ungroup()
 	sortSteps(s.Spec.Timeline)
 	return s, nil
 }

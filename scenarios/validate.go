@@ -39,7 +39,7 @@ func (s *Scenario) Validate() error {
 }
 
 func (s *Scenario) validate() Problems {
-	v := validator{nodes: make(map[string]bool), volumes: make(map[string]bool), attachments: make(map[string]Attachment)}
+	v := validator{nodes: make(map[string]bool), volumes: make(map[string]bool), groups: make(map[string]bool), attachments: make(map[string]Attachment)}
 	v.oneOf("apiVersion", s.APIVersion, []string{APIVersion})
 	v.oneOf("kind", s.Kind, []string{Kind})
 	v.name("metadata.name", s.Metadata.Name)
@@ -91,6 +91,7 @@ func (v *validator) resolved(s *Spec) {
 type validator struct {
 	found          Problems
 	nodes, volumes map[string]bool
+	groups         map[string]bool       // of volumes
 	attachments    map[string]Attachment // by VolumeAttachment name
 }
 
@@ -127,6 +128,9 @@ func (v *validator) volumeList(volumes []Volume) {
 		if !v.once(path+".name", "volume", vol.Name, v.volumes) {
 			continue
 		}
+		if v.group(path, vol) {
+			continue
+		}
 		pv := vol.PV
 		setDefault(&pv, pvName(vol.Name))
 		v.name(path+".pv", pv)
@@ -134,6 +138,28 @@ func (v *validator) volumeList(volumes []Volume) {
 		v.oneOf(path+".accessMode", vol.AccessMode, accessModes)
 		v.duration(path+".migrationTimeout", vol.MigrationTimeout)
 	}
+}
+
+// group checks a group of volumes, and reports whether it is one.
+func (v *validator) group(path string, vol Volume) bool {
+	if vol.Count == 0 {
+		return false
+	}
+	delete(v.volumes, vol.Name)
+	if vol.Count < 1 || vol.Count > groupMax {
+		v.add(path+".count", fmt.Sprintf("count is %d, outside of 1 to %d", vol.Count, groupMax), "", "")
+		return true
+	}
+	if vol.PV != "" {
+		v.add(path+".pv", "a group of volumes has no PersistentVolume of its own", "", "leave pv out")
+	}
+	v.groups[vol.Name] = true
+	for i := range vol.Count {
+		v.once(path+".name", "volume", memberOf(vol.Name, i), v.volumes)
+	}
+	v.oneOf(path+".accessMode", vol.AccessMode, accessModes)
+	v.duration(path+".migrationTimeout", vol.MigrationTimeout)
+	return true
 }
 
 func (v *validator) settings(s *Spec) {

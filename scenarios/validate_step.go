@@ -43,6 +43,19 @@ func (v *validator) attachment(path string, a *Attachment) {
 	if a == nil {
 		return
 	}
+	v.duration(path+".over", a.Over)
+	if v.groups[a.Volume] {
+		if a.Node != everyNode {
+			v.known(path+".node", "node", a.Node, v.nodes)
+		}
+		if a.Name != "" {
+			v.add(path+".name", "a step about a group makes many VolumeAttachments", "", "leave name out")
+		}
+		return
+	}
+	if a.Over != 0 {
+		v.add(path+".over", "only steps of a group of volumes are spread", "", "give the volume a count")
+	}
 	v.known(path+".volume", "volume", a.Volume, v.volumes)
 	v.known(path+".node", "node", a.Node, v.nodes)
 	name := a.Name
