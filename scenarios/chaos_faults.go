@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/holdfast-sim/holdfast/sim/fault"
@@ -49,12 +50,8 @@ func places() []place {
 	}
 }
 
-// faults draws the rules of the plan: which effects this scenario knows at all, then up to twelve rules, each of an effect
-// and of a place where it can happen. Effects come first, so that the rare ones are as frequent as those that fit everywhere.
-func (c *chaos) faults() {
-	if c.calm {
-		return
-	}
+// placesByEffect has each place as often as it weighs.
+var placesByEffect = sync.OnceValue(func() map[fault.Effect][]place {
 	byEffect := make(map[fault.Effect][]place)
 	for _, p := range places() {
 		for _, e := range p.effects {
@@ -63,6 +60,16 @@ func (c *chaos) faults() {
 			}
 		}
 	}
+	return byEffect
+})
+
+// faults draws the rules of the plan: which effects this scenario knows at all, then up to twelve rules, each of an effect
+// and of a place where it can happen. Effects come first, so that the rare ones are as frequent as those that fit everywhere.
+func (c *chaos) faults() {
+	if c.calm {
+		return
+	}
+	byEffect := placesByEffect()
 	var known []fault.Effect
 	for _, e := range fault.Effects() {
 		if len(byEffect[e]) > 0 && c.allows(e) && (c.favours(string(e)) || !c.per("faults/off/"+string(e), 3)) {

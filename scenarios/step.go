@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Action returns the name of the step's action as the text form spells it, such as publish; "" if it has none.
@@ -39,10 +40,17 @@ type field struct {
 
 // fieldsOf reads the json tags of a struct type, in the order of the fields: decoder, formatter and schema go by them.
 func fieldsOf(t reflect.Type) []field {
+	if known, ok := fieldsByType.Load(t); ok {
+		return known.([]field)
+	}
 	fields := make([]field, t.NumField())
 	for i := range fields {
 		tag := strings.Split(t.Field(i).Tag.Get("json"), ",")
 		fields[i] = field{name: tag[0], optional: slices.Contains(tag, "omitempty")}
 	}
+	fieldsByType.Store(t, fields)
 	return fields
 }
+
+// fieldsByType keeps them, for a run asks for them at each step of its timeline.
+var fieldsByType sync.Map

@@ -18,7 +18,8 @@ type prober struct {
 	waiting  bool // a question is out
 	hung     bool // and that was told
 	belief   map[beliefKey]trace.Event
-	gone     map[string]beliefKey // the instance of a volume that went last
+	spare    map[beliefKey]trace.Event // the belief before, kept for its space
+	gone     map[string]beliefKey      // the instance of a volume that went last
 	stamps   map[string]int64
 	parted   map[string]time.Duration // since when a stamp ages, in virtual time
 	counters map[string]float64
@@ -40,7 +41,7 @@ type beliefKey struct {
 
 func newProber(in *incarnation) *prober {
 	p := &prober{
-		in: in, ask: make(chan struct{}, 1), answer: make(chan reading, 1), belief: make(map[beliefKey]trace.Event),
+		in: in, ask: make(chan struct{}, 1), answer: make(chan reading, 1), belief: make(map[beliefKey]trace.Event), spare: make(map[beliefKey]trace.Event),
 		gone: make(map[string]beliefKey), stamps: make(map[string]int64), parted: make(map[string]time.Duration), counters: make(map[string]float64),
 	}
 	go p.serve()
@@ -108,7 +109,8 @@ func (in *incarnation) observe() {
 // compare emits the differences between a reading and what was known.
 func (p *prober) compare(r reading) {
 	loop, proc := p.in.engine.loop, p.in.proc.Num
-	seen := make(map[beliefKey]trace.Event, len(r.instances))
+	seen := p.spare
+	clear(seen)
 	for _, i := range r.instances {
 		seen[beliefKey{i.Volume, i.Node, i.UID, i.Epoch}] = trace.Event{
 			Kind: trace.Belief, Proc: proc, Volume: i.Volume, Node: i.Node, UID: i.UID, Epoch: i.Epoch, State: i.State, Mode: i.Mode,
@@ -130,7 +132,7 @@ func (p *prober) compare(r reading) {
 			events = append(events, is)
 		}
 	}
-	p.belief = seen
+	p.belief, p.spare = seen, p.belief
 	for v, t := range r.stamps {
 		if p.stamps[v] != stamp(t) {
 			events = append(events, trace.Event{Kind: trace.Belief, Proc: proc, Volume: v, Time: stamp(t)})

@@ -3,7 +3,6 @@ package sim
 import (
 	"maps"
 	"math"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -20,13 +19,18 @@ type registry struct {
 	collectors []prometheus.Collector
 	names      map[prometheus.Metric]string // with labels, as read tells them
 	out        chan prometheus.Metric
+	values     map[string]float64 // what read returns, kept for its space
+	metric     dto.Metric         // likewise
 }
 
 // metricsMax bounds the metrics that one collector may have: the channel holds them all.
 const metricsMax = 4096
 
 func newRegistry() *registry {
-	return &registry{Registry: prometheus.NewRegistry(), names: make(map[prometheus.Metric]string), out: make(chan prometheus.Metric, metricsMax)}
+	return &registry{
+		Registry: prometheus.NewRegistry(), names: make(map[prometheus.Metric]string), out: make(chan prometheus.Metric, metricsMax),
+		values: make(map[string]float64),
+	}
 }
 
 // Register implements prometheus.Registerer.
@@ -60,9 +64,10 @@ func (m *registry) Unregister(c prometheus.Collector) bool {
 }
 
 // read returns every counter and gauge, and of histograms the number and the sum of the observations, by name with sorted labels. What
-// is no number has no value either: JSON cannot tell it.
+// is no number has no value either: JSON cannot tell it. The next call uses the same map.
 func (m *registry) read() map[string]float64 {
-	values := make(map[string]float64, len(m.names))
+	values, d := m.values, &m.metric
+	clear(values)
 	m.mu.Lock()
 	collectors := m.collectors
 	m.mu.Unlock()
@@ -70,11 +75,11 @@ func (m *registry) read() map[string]float64 {
 		c.Collect(m.out)
 		for len(m.out) > 0 {
 			metric := <-m.out
-			var d dto.Metric
-			if metric.Write(&d) != nil {
+			d.Reset()
+			if metric.Write(d) != nil {
 				continue // a metric that cannot be told has no value
 			}
-			name := m.name(metric, &d)
+			name := m.name(metric, d)
 			switch {
 			case d.Counter != nil:
 				values[name] = d.Counter.GetValue()
@@ -90,16 +95,16 @@ func (m *registry) read() map[string]float64 {
 	return values
 }
 
-// fullName finds the metric's name in a description, which has no other way to tell it.
-var fullName = regexp.MustCompile(`fqName: "([^"]*)"`)
+// fullName begins the metric's name in a description, which has no other way to tell it.
+const fullName = `fqName: "`
 
 func (m *registry) name(metric prometheus.Metric, d *dto.Metric) string {
 	name, ok := m.names[metric]
 	if ok {
 		return name
 	}
-	if found := fullName.FindStringSubmatch(metric.Desc().String()); found != nil {
-		name = found[1]
+	if _, rest, found := strings.Cut(metric.Desc().String(), fullName); found {
+		name, _, _ = strings.Cut(rest, `"`)
 	}
 	if d.Histogram != nil {
 		name += "_count"
