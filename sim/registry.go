@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -17,10 +16,11 @@ type registry struct {
 	*prometheus.Registry
 	mu         sync.Mutex // guards collectors: a system may register what it likes when it likes
 	collectors []prometheus.Collector
-	names      map[prometheus.Metric]string // with labels, as read tells them
+	told       map[prometheus.Metric]told
 	out        chan prometheus.Metric
-	values     map[string]float64 // what read returns, kept for its space
-	metric     dto.Metric         // likewise
+	values     map[string]float64  // what read returns, kept for its space
+	metric     dto.Metric          // likewise
+	histograms []prometheus.Metric // likewise
 }
 
 // metricsMax bounds the metrics that one collector may have: the channel holds them all.
@@ -28,7 +28,7 @@ const metricsMax = 4096
 
 func newRegistry() *registry {
 	return &registry{
-		Registry: prometheus.NewRegistry(), names: make(map[prometheus.Metric]string), out: make(chan prometheus.Metric, metricsMax),
+		Registry: prometheus.NewRegistry(), told: make(map[prometheus.Metric]told), out: make(chan prometheus.Metric, metricsMax),
 		values: make(map[string]float64),
 	}
 }
@@ -64,54 +64,83 @@ func (m *registry) Unregister(c prometheus.Collector) bool {
 }
 
 // read returns every counter and gauge, and of histograms the number and the sum of the observations, by name with sorted labels. What
-// is no number has no value either: JSON cannot tell it. The next call uses the same map.
+// is no number has no value either: JSON cannot tell it. Histograms are dear to read, and tell of what is counted too: they are
+// read anew when a counter or a gauge has changed. The next call uses the same map.
 func (m *registry) read() map[string]float64 {
-	values, d := m.values, &m.metric
-	clear(values)
 	m.mu.Lock()
 	collectors := m.collectors
 	m.mu.Unlock()
+	changed := false
+	histograms := m.histograms[:0]
 	for _, c := range collectors {
 		c.Collect(m.out)
 		for len(m.out) > 0 {
 			metric := <-m.out
-			d.Reset()
-			if metric.Write(d) != nil {
-				continue // a metric that cannot be told has no value
-			}
-			name := m.name(metric, d)
-			switch {
-			case d.Counter != nil:
-				values[name] = d.Counter.GetValue()
-			case d.Gauge != nil:
-				values[name] = d.Gauge.GetValue()
-			case d.Histogram != nil:
-				values[name] = float64(d.Histogram.GetSampleCount())
-				values[strings.Replace(name, "_count", "_sum", 1)] = d.Histogram.GetSampleSum()
+			if t, ok := m.told[metric]; ok && t.sum != "" {
+				histograms = append(histograms, metric)
+			} else {
+				changed = m.enter(metric) || changed
 			}
 		}
 	}
-	maps.DeleteFunc(values, func(_ string, v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
-	return values
+	if m.histograms = histograms; changed {
+		for _, metric := range histograms {
+			m.enter(metric)
+		}
+	}
+	return m.values
+}
+
+// told is how a metric is told: its name with its labels, and for a histogram that of its sum.
+type told struct{ name, sum string }
+
+// enter takes over what a metric says, and reports whether that is new.
+func (m *registry) enter(metric prometheus.Metric) bool {
+	d := &m.metric
+	d.Reset()
+	if metric.Write(d) != nil {
+		return false // a metric that cannot be told has no value
+	}
+	t := m.tell(metric, d)
+	switch {
+	case d.Counter != nil:
+		return m.set(t.name, d.Counter.GetValue())
+	case d.Gauge != nil:
+		return m.set(t.name, d.Gauge.GetValue())
+	case d.Histogram != nil:
+		counted := m.set(t.name, float64(d.Histogram.GetSampleCount()))
+		return m.set(t.sum, d.Histogram.GetSampleSum()) || counted
+	}
+	return false
+}
+
+func (m *registry) set(name string, v float64) bool {
+	old, ok := m.values[name]
+	if ok && old == v || math.IsNaN(v) || math.IsInf(v, 0) {
+		return false
+	}
+	m.values[name] = v
+	return true
 }
 
 // fullName begins the metric's name in a description, which has no other way to tell it.
 const fullName = `fqName: "`
 
-func (m *registry) name(metric prometheus.Metric, d *dto.Metric) string {
-	name, ok := m.names[metric]
+func (m *registry) tell(metric prometheus.Metric, d *dto.Metric) told {
+	t, ok := m.told[metric]
 	if ok {
-		return name
+		return t
 	}
 	if _, rest, found := strings.Cut(metric.Desc().String(), fullName); found {
-		name, _, _ = strings.Cut(rest, `"`)
+		t.name, _, _ = strings.Cut(rest, `"`)
 	}
 	if d.Histogram != nil {
-		name += "_count"
+		t.sum = t.name + "_sum" + labels(d)
+		t.name += "_count"
 	}
-	name += labels(d)
-	m.names[metric] = name
-	return name
+	t.name += labels(d)
+	m.told[metric] = t
+	return t
 }
 
 func labels(d *dto.Metric) string {
