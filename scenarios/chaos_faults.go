@@ -2,7 +2,6 @@ package scenarios
 
 import (
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/holdfast-sim/holdfast/sim/fault"
@@ -50,8 +49,12 @@ func places() []place {
 	}
 }
 
-// placesByEffect has each place as often as it weighs.
-var placesByEffect = sync.OnceValue(func() map[fault.Effect][]place {
+// faults draws the rules of the plan: which effects this scenario knows at all, then up to twelve rules, each of an effect
+// and of a place where it can happen. Effects come first, so that the rare ones are as frequent as those that fit everywhere.
+func (c *chaos) faults() {
+	if c.calm {
+		return
+	}
 	byEffect := make(map[fault.Effect][]place)
 	for _, p := range places() {
 		for _, e := range p.effects {
@@ -60,16 +63,6 @@ var placesByEffect = sync.OnceValue(func() map[fault.Effect][]place {
 			}
 		}
 	}
-	return byEffect
-})
-
-// faults draws the rules of the plan: which effects this scenario knows at all, then up to twelve rules, each of an effect
-// and of a place where it can happen. Effects come first, so that the rare ones are as frequent as those that fit everywhere.
-func (c *chaos) faults() {
-	if c.calm {
-		return
-	}
-	byEffect := placesByEffect()
 	var known []fault.Effect
 	for _, e := range fault.Effects() {
 		if len(byEffect[e]) > 0 && c.allows(e) && (c.favours(string(e)) || !c.per("faults/off/"+string(e), 3)) {

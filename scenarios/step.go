@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // Action returns the name of the step's action as the text form spells it, such as publish; "" if it has none.
@@ -19,8 +18,11 @@ func (s Step) Action() string {
 // actions lists the names of all actions that are set. A valid step has exactly one.
 func (s Step) actions() (names []string) {
 	v := reflect.ValueOf(s)
-	for i, f := range fieldsOf(v.Type()) {
-		if f.name != "at" && !v.Field(i).IsZero() {
+	for i := range v.NumField() {
+		if v.Field(i).IsZero() {
+			continue
+		}
+		if f := fieldOf(v.Type().Field(i)); f.name != "at" {
 			names = append(names, f.name)
 		}
 	}
@@ -40,17 +42,14 @@ type field struct {
 
 // fieldsOf reads the json tags of a struct type, in the order of the fields: decoder, formatter and schema go by them.
 func fieldsOf(t reflect.Type) []field {
-	if known, ok := fieldsByType.Load(t); ok {
-		return known.([]field)
-	}
 	fields := make([]field, t.NumField())
 	for i := range fields {
-		tag := strings.Split(t.Field(i).Tag.Get("json"), ",")
-		fields[i] = field{name: tag[0], optional: slices.Contains(tag, "omitempty")}
+		fields[i] = fieldOf(t.Field(i))
 	}
-	fieldsByType.Store(t, fields)
 	return fields
 }
 
-// fieldsByType keeps them, for a run asks for them at each step of its timeline.
-var fieldsByType sync.Map
+func fieldOf(f reflect.StructField) field {
+	tag := strings.Split(f.Tag.Get("json"), ",")
+	return field{name: tag[0], optional: slices.Contains(tag, "omitempty")}
+}
