@@ -2,11 +2,11 @@ package sim
 
 import (
 	"cmp"
-	"hash/fnv"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/holdfast-sim/holdfast/sim/explore"
 	"github.com/holdfast-sim/holdfast/sim/sched"
 	"github.com/holdfast-sim/holdfast/sim/trace"
 )
@@ -52,16 +52,6 @@ func (s *shape) die(proc int) {
 // asking begins the parts of who has requests of his own.
 const asking = "asked "
 
-// digest is never 0, which stands for nothing.
-func digest(parts ...string) uint64 {
-	h := fnv.New64a()
-	for _, p := range parts {
-		_, _ = h.Write([]byte(p))
-		_, _ = h.Write([]byte{0})
-	}
-	return max(h.Sum64(), 1)
-}
-
 // take enters an event. called names operations by what they do.
 func (s *shape) take(e trace.Event, called map[string]calling) {
 	switch e.Kind {
@@ -71,28 +61,28 @@ func (s *shape) take(e trace.Event, called map[string]calling) {
 			s.drop(part)
 			return
 		}
-		s.set(part, digest(part, e.Verb, e.UID, e.State, e.Record))
+		s.set(part, explore.Digest(part, e.Verb, e.UID, e.State, e.Record))
 	case trace.World:
 		part := strings.Join([]string{"world", e.Verb, e.Volume, e.Node}, " ")
-		s.set(part, digest(part, e.UID, strconv.FormatUint(e.Epoch, 10), strconv.Itoa(e.Count), strconv.FormatFloat(e.Value, 'g', -1, 64), e.Code))
+		s.set(part, explore.Digest(part, e.UID, strconv.FormatUint(e.Epoch, 10), strconv.Itoa(e.Count), strconv.FormatFloat(e.Value, 'g', -1, 64), e.Code))
 	case trace.Belief:
 		part := strings.Join([]string{"belief", strconv.Itoa(e.Proc), e.Volume, e.Node, e.UID, strconv.FormatUint(e.Epoch, 10)}, " ")
 		if e.State == "gone" {
 			s.drop(part)
 			return
 		}
-		s.set(part, digest(part, e.State, e.Mode, strconv.FormatInt(e.Since, 10), strconv.FormatBool(e.Time != 0)))
+		s.set(part, explore.Digest(part, e.State, e.Mode, strconv.FormatInt(e.Since, 10), strconv.FormatBool(e.Time != 0)))
 		s.whose[part] = e.Proc
 	case trace.Process, trace.Trouble:
 		part := strings.Join([]string{"process", strconv.Itoa(e.Proc), e.Resource}, " ")
-		s.set(part, digest(part, e.Verb))
+		s.set(part, explore.Digest(part, e.Verb))
 		if e.Verb == "crash" {
 			s.die(e.Proc)
 		}
 	case trace.Op:
 		if op, ok := called["op-"+strconv.Itoa(e.Op)]; ok && e.Op > 0 {
 			s.moved[op.name] = e.Step
-			s.set(asking+op.name, digest(asking, op.name))
+			s.set(asking+op.name, explore.Digest(asking, op.name))
 			s.whose[asking+op.name] = e.Proc
 		}
 	case trace.Call, trace.Reply:
@@ -101,7 +91,7 @@ func (s *shape) take(e trace.Event, called map[string]calling) {
 		op := called["op-"+strconv.Itoa(e.Op)]
 		s.drop(asking + op.name)
 		delete(s.moved, op.name)
-		s.set("told "+op.name, digest("told", op.name, e.Code))
+		s.set("told "+op.name, explore.Digest("told", op.name, e.Code))
 	}
 }
 
@@ -116,7 +106,7 @@ func (s *shape) asked(e trace.Event, called map[string]calling) {
 		s.moved[who] = e.Step
 	}
 	part := asking + who
-	s.set(part, digest(part, strconv.FormatUint(s.parts[part], 16), string(e.Kind), e.Verb, e.Resource, e.Name, e.Node, e.Code, e.Fault, e.Record,
+	s.set(part, explore.Digest(part, strconv.FormatUint(s.parts[part], 16), string(e.Kind), e.Verb, e.Resource, e.Name, e.Node, e.Code, e.Fault, e.Record,
 		strconv.FormatUint(e.Epoch, 10), strconv.Itoa(e.Count)))
 	s.whose[part] = e.Proc
 }
@@ -130,14 +120,14 @@ func (g *guide) state(points []*sched.Point) uint64 {
 	for _, p := range points {
 		o := g.option(p, "")
 		ready[strings.TrimPrefix(o.Actor, strconv.Itoa(p.Proc)+"/")] = true
-		sum += digest("next", o.Name)
+		sum += explore.Digest("next", o.Name)
 	}
 	e.loop.Later(func(p *sched.Point) {
 		label, _, _ := strings.Cut(g.option(p, "").Name, "#")
-		sum += digest("later", label, strconv.FormatInt(int64(p.Ready-e.loop.Now()), 10))
+		sum += explore.Digest("later", label, strconv.FormatInt(int64(p.Ready-e.loop.Now()), 10))
 	})
 	for name, x := range e.entries {
-		sum += digest("entry", name, strconv.FormatBool(x.wished), strconv.FormatBool(x.attached), strconv.FormatBool(x.owed), strconv.FormatBool(x.busy),
+		sum += explore.Digest("entry", name, strconv.FormatBool(x.wished), strconv.FormatBool(x.attached), strconv.FormatBool(x.owed), strconv.FormatBool(x.busy),
 			strconv.FormatBool(x.again), strconv.Itoa(x.failures), strconv.Itoa(e.ordinals["p0/sidecar/publish/"+name]))
 	}
 	waiting := make(map[string][]string) // by volume
@@ -149,7 +139,7 @@ func (g *guide) state(points []*sched.Point) uint64 {
 	}
 	for v, names := range waiting {
 		slices.SortFunc(names, func(a, b string) int { return cmp.Compare(s.moved[a], s.moved[b]) })
-		sum += digest(append([]string{"waiting", v}, names...)...)
+		sum += explore.Digest(append([]string{"waiting", v}, names...)...)
 	}
 	return sum
 }

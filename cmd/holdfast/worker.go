@@ -72,22 +72,21 @@ type runner struct {
 	text   string
 	parsed *scenarios.Scenario
 	last   *known // the last run that was perturbed
-	// visited are the states that this worker was told of, by the exploration that they are of, and told the batch that did so last.
-	visited map[string]*explore.Seen
+	// visited are the states that this worker was told of, and told is the batch that did so last. A worker serves one exploration.
+	visited *explore.Seen
 	told    int
 }
 
-// seen are the states that a job's exploration has visited, as far as this worker was told. A worker that had no job in a batch was not.
-func (w *runner) seen(job campaign.Job) *explore.Seen {
-	of := fmt.Sprint(job.Explore.Scope, job.Explore.Effects, job.Source)
-	if w.visited[of] == nil {
-		w.visited, w.told = map[string]*explore.Seen{of: explore.NewSeen()}, 0
+// seen are the states that an exploration has visited, as far as this worker was told. A worker that had no job in a batch was not.
+func (w *runner) seen(x *campaign.Exploration) *explore.Seen {
+	if w.visited == nil {
+		w.visited = explore.NewSeen()
 	}
-	if x := job.Explore; x.Batch > w.told {
+	if x.Batch > w.told {
 		w.told = x.Batch
-		w.visited[of].Add(x.Fresh...)
+		w.visited.Add(x.Fresh...)
 	}
-	return w.visited[of]
+	return w.visited
 }
 
 // run does one job. The parent has parsed the scenario and looked the system up before, and the engine catches what the
@@ -111,7 +110,7 @@ func (w *runner) run(job campaign.Job, tape io.Writer) (run report.Run) {
 	}
 	var walk *explore.Walk
 	if x := job.Explore; x != nil {
-		walk = explore.NewWalk(x.Scope, x.Item, w.seen(job))
+		walk = explore.NewWalk(x.Scope, x.Item, w.seen(x))
 		opts = append(opts, sim.Guide(walk, x.Effects))
 	}
 	if job.Turns {

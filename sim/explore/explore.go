@@ -169,7 +169,7 @@ func (w *Walk) used(state uint64) uint64 {
 	if w.scope.Preemptions >= 0 {
 		used = append(used, strconv.Itoa(w.preemptions), w.actor)
 	}
-	return digest(used...)
+	return Digest(used...)
 }
 
 // allowed are the options within the scope.
@@ -248,7 +248,7 @@ func (s *Seen) covers(m Mark) bool {
 func (b Branch) mark() Mark {
 	m := Mark{State: b.State, Sleep: make([]uint64, len(b.Asleep))}
 	for i, o := range b.Asleep {
-		m.Sleep[i] = digest(o.ID())
+		m.Sleep[i] = Digest(o.ID())
 	}
 	slices.Sort(m.Sleep)
 	return m
@@ -264,7 +264,8 @@ func within(a, b []uint64) bool {
 	return true
 }
 
-func digest(parts ...string) uint64 {
+// Digest is a hash of texts in their order. It is never 0, which stands for a state that is not known.
+func Digest(parts ...string) uint64 {
 	h := fnv.New64a()
 	for _, p := range parts {
 		_, _ = h.Write([]byte(p))

@@ -57,7 +57,7 @@ func runIn(w *Walk, threads []thread, faults []string, known bool) (order []Opti
 		}
 		state := uint64(0)
 		if known {
-			state = digest(fmt.Sprint(at))
+			state = Digest(fmt.Sprint(at))
 		}
 		k := w.Choose(options, state)
 		if w.Over() {
