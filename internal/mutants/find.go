@@ -2,7 +2,6 @@ package mutants
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -91,19 +90,10 @@ func (h Hunt) hunt(ctx context.Context, dir string, x *Hunted) error {
 			}
 			cpu, runs = append(cpu, took), append(runs, float64(t.runs))
 		}
-		f.CPU, f.Runs = upperMedian(cpu), median(runs)
+		f.CPU, f.Runs = median(cpu), median(runs)
 		x.By[strategy] = f
 	}
 	return nil
-}
-
-// upperMedian is the median of numbers of which some may be infinite.
-func upperMedian(xs []float64) float64 {
-	lower := median(xs) // sorts
-	if math.IsNaN(lower) || math.IsInf(lower, 0) {
-		return xs[len(xs)/2]
-	}
-	return lower
 }
 
 // WriteHunt writes a row for each mutant and a column for each strategy, and the medians.
@@ -143,9 +133,9 @@ func (h Hunt) WriteHunt(w io.Writer, all []Hunted) error {
 				never++
 			}
 		}
-		fmt.Fprintf(t, "%s\t%s\tnot in half of the samples: %d\n", s, seconds(upperMedian(times[s])), never)
+		fmt.Fprintf(t, "%s\t%s\tnot in half of the samples: %d\n", s, seconds(median(times[s])), never)
 	}
-	fmt.Fprintf(t, "the soonest of each\t%s\n", seconds(upperMedian(best)))
+	fmt.Fprintf(t, "the soonest of each\t%s\n", seconds(median(best)))
 	return t.Flush()
 }
 
@@ -185,8 +175,5 @@ func (h Hunt) WriteHuntJSON(w io.Writer, all []Hunted) error {
 			rows[i].Error = x.Err.Error()
 		}
 	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(map[string]any{"strategies": h.Strategies, "samples": h.Samples, "seeds": h.Seeds, "results": rows})
+	return writeJSON(w, map[string]any{"strategies": h.Strategies, "samples": h.Samples, "seeds": h.Seeds, "results": rows})
 }

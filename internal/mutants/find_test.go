@@ -11,13 +11,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestUpperMedian(t *testing.T) {
+func TestMedianOfWhatWasNeverFound(t *testing.T) {
 	inf := math.Inf(1)
-	require.Equal(t, 2.0, upperMedian([]float64{3, 1, 2}))
-	require.Equal(t, 1.5, upperMedian([]float64{2, 1}))
-	require.Equal(t, inf, upperMedian([]float64{1, inf}), "not found in half of the samples")
-	require.Equal(t, inf, upperMedian([]float64{inf, inf}))
-	require.Equal(t, 2.0, upperMedian([]float64{inf, 1, 2}))
+	require.Equal(t, 2.0, median([]float64{3, 1, 2}))
+	require.Equal(t, 1.5, median([]float64{2, 1}))
+	require.Equal(t, inf, median([]float64{1, inf}), "not found in half of the samples")
+	require.Equal(t, inf, median([]float64{inf, inf}))
+	require.Equal(t, 2.0, median([]float64{inf, 1, 2}))
 }
 
 func TestWriteHunt(t *testing.T) {

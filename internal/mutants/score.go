@@ -238,15 +238,19 @@ type documentRow struct {
 
 // WriteJSON writes the score as one document.
 func (s Score) WriteJSON(w io.Writer) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(document{
+	return writeJSON(w, document{
 		Mutants: len(s.Product), Killed: killed(s.Product), Median: s.Median().Seconds(), Survivors: survivors(s.Product),
 		Clean: s.Clean(), Interrupted: s.Interrupted, Seeds: s.Seeds,
 		Control: rows(s.Controls), Results: rows(s.Product),
 		Harness: harnessScore{len(s.Harness), killed(s.Harness), survivors(s.Harness), rows(s.Harness)},
 	})
+}
+
+func writeJSON(w io.Writer, document any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(document)
 }
 
 func rows(all []Row) []documentRow {
