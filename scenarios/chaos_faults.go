@@ -55,17 +55,16 @@ func (c *chaos) faults() {
 	if c.calm {
 		return
 	}
-	byEffect := make(map[fault.Effect][]place)
-	for _, p := range places() {
+	all := places()
+	weight := make(map[fault.Effect]int)
+	for _, p := range all {
 		for _, e := range p.effects {
-			for range p.weight {
-				byEffect[e] = append(byEffect[e], p)
-			}
+			weight[e] += p.weight
 		}
 	}
 	var known []fault.Effect
 	for _, e := range fault.Effects() {
-		if len(byEffect[e]) > 0 && c.allows(e) && (c.favours(string(e)) || !c.per("faults/off/"+string(e), 3)) {
+		if weight[e] > 0 && c.allows(e) && (c.favours(string(e)) || !c.per("faults/off/"+string(e), 3)) {
 			known = append(known, e)
 		}
 	}
@@ -74,8 +73,24 @@ func (c *chaos) faults() {
 	}
 	for range c.between("faults/rules", 2, 12) {
 		effect := pick(c, "faults/effect", known...)
-		c.scn.Spec.Faults = append(c.scn.Spec.Faults, c.rule(pick(c, "faults/place/"+string(effect), byEffect[effect]...).on, effect))
+		c.scn.Spec.Faults = append(c.scn.Spec.Faults, c.rule(c.where(all, effect, weight[effect]), effect))
 	}
+}
+
+// where draws one of the places that have the effect, by their weights, of which sum is the sum.
+func (c *chaos) where(all []place, effect fault.Effect, sum int) On {
+	n := c.choose("faults/place/"+string(effect), sum)
+	for _, p := range all {
+		for _, e := range p.effects {
+			if e != effect {
+				continue
+			}
+			if n -= p.weight; n < 0 {
+				return p.on
+			}
+		}
+	}
+	panic("scenarios: an effect without a place: " + string(effect))
 }
 
 // allows reports whether the profile lets an effect appear.

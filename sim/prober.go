@@ -12,17 +12,16 @@ import (
 // prober reads what an incarnation believes and counts, on a goroutine of its own: a system that answers no reads while
 // everything is still would otherwise stop the loop.
 type prober struct {
-	in       *incarnation
-	ask      chan struct{}
-	answer   chan reading
-	waiting  bool // a question is out
-	hung     bool // and that was told
-	belief   map[beliefKey]trace.Event
-	spare    map[beliefKey]trace.Event // the belief before, kept for its space
-	gone     map[string]beliefKey      // the instance of a volume that went last
-	stamps   map[string]int64
-	parted   map[string]time.Duration // since when a stamp ages, in virtual time
-	counters map[string]float64
+	in      *incarnation
+	ask     chan struct{}
+	answer  chan reading
+	waiting bool // a question is out
+	hung    bool // and that was told
+	belief  map[beliefKey]trace.Event
+	spare   map[beliefKey]trace.Event // the belief before, kept for its space
+	gone    map[string]beliefKey      // the instance of a volume that went last
+	stamps  map[string]int64
+	parted  map[string]time.Duration // since when a stamp ages, in virtual time
 }
 
 // reading is one answer of the system.
@@ -31,7 +30,7 @@ type reading struct {
 	changed   bool
 	instances []Instance
 	stamps    map[string]time.Time
-	counters  map[string]float64
+	counters  []change
 }
 
 type beliefKey struct {
@@ -42,7 +41,7 @@ type beliefKey struct {
 func newProber(in *incarnation) *prober {
 	p := &prober{
 		in: in, ask: make(chan struct{}, 1), answer: make(chan reading, 1), belief: make(map[beliefKey]trace.Event), spare: make(map[beliefKey]trace.Event),
-		gone: make(map[string]beliefKey), stamps: make(map[string]int64), parted: make(map[string]time.Duration), counters: make(map[string]float64),
+		gone: make(map[string]beliefKey), stamps: make(map[string]int64), parted: make(map[string]time.Duration),
 	}
 	go p.serve()
 	return p
@@ -147,11 +146,8 @@ func (p *prober) compare(r reading) {
 			delete(p.parted, v)
 		}
 	}
-	for name, v := range r.counters {
-		if old, ok := p.counters[name]; old != v || !ok && v != 0 {
-			events = append(events, trace.Event{Kind: trace.Counter, Proc: proc, Name: name, Value: v})
-		}
-		p.counters[name] = v
+	for _, c := range r.counters {
+		events = append(events, trace.Event{Kind: trace.Counter, Proc: proc, Name: c.name, Value: c.value})
 	}
 	slices.SortFunc(events, func(a, b trace.Event) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Volume, b.Volume), cmp.Compare(order(a), order(b)), cmp.Compare(a.Node, b.Node),

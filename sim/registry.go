@@ -18,13 +18,20 @@ type registry struct {
 	collectors []prometheus.Collector
 	told       map[prometheus.Metric]told
 	out        chan prometheus.Metric
-	values     map[string]float64  // what read returns, kept for its space
-	metric     dto.Metric          // likewise
+	values     map[string]float64 // what was read last
+	changes    []change
+	metric     dto.Metric          // kept for its space
 	histograms []prometheus.Metric // likewise
 }
 
+// change is a number that is not what it was.
+type change struct {
+	name  string
+	value float64
+}
+
 // metricsMax bounds the metrics that one collector may have: the channel holds them all.
-const metricsMax = 4096
+const metricsMax = 1024
 
 func newRegistry() *registry {
 	return &registry{
@@ -63,32 +70,32 @@ func (m *registry) Unregister(c prometheus.Collector) bool {
 	return m.Registry.Unregister(c)
 }
 
-// read returns every counter and gauge, and of histograms the number and the sum of the observations, by name with sorted labels. What
-// is no number has no value either: JSON cannot tell it. Histograms are dear to read, and tell of what is counted too: they are
-// read anew when a counter or a gauge has changed. The next call uses the same map.
-func (m *registry) read() map[string]float64 {
+// read returns what has changed since the last read: of counters and gauges the value, of histograms the number and the sum of the
+// observations, by name with sorted labels. What is no number has no value either: JSON cannot tell it. Histograms are dear to
+// read, and tell of what is counted too: they are read anew when a counter or a gauge has changed. The next call uses the same slice.
+func (m *registry) read() []change {
 	m.mu.Lock()
 	collectors := m.collectors
 	m.mu.Unlock()
-	changed := false
-	histograms := m.histograms[:0]
+	m.changes, m.histograms = m.changes[:0], m.histograms[:0]
+	fresh := false
 	for _, c := range collectors {
 		c.Collect(m.out)
 		for len(m.out) > 0 {
 			metric := <-m.out
 			if t, ok := m.told[metric]; ok && t.sum != "" {
-				histograms = append(histograms, metric)
+				m.histograms = append(m.histograms, metric)
 			} else {
-				changed = m.enter(metric) || changed
+				fresh = m.enter(metric) || fresh
 			}
 		}
 	}
-	if m.histograms = histograms; changed {
-		for _, metric := range histograms {
+	if fresh {
+		for _, metric := range m.histograms {
 			m.enter(metric)
 		}
 	}
-	return m.values
+	return m.changes
 }
 
 // told is how a metric is told: its name with its labels, and for a histogram that of its sum.
@@ -114,12 +121,16 @@ func (m *registry) enter(metric prometheus.Metric) bool {
 	return false
 }
 
+// set takes over a number, and reports whether it is new.
 func (m *registry) set(name string, v float64) bool {
 	old, ok := m.values[name]
 	if ok && old == v || math.IsNaN(v) || math.IsInf(v, 0) {
 		return false
 	}
 	m.values[name] = v
+	if ok || v != 0 { // from the start everything is zero
+		m.changes = append(m.changes, change{name, v})
+	}
 	return true
 }
 
