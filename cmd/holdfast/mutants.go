@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/holdfast-sim/holdfast/internal/mutants"
+	"github.com/holdfast-sim/holdfast/sim/campaign"
 )
 
 // mutantsSeeds is how many seeds of chaos a mutant gets if nothing else is said.
@@ -106,11 +107,16 @@ func (m *mutation) run(c *cobra.Command) error {
 	}
 	ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	campaign := mutants.Campaign{Root: root, Seeds: m.seeds, Workers: m.workers, Shrink: m.shrink, Incidents: m.shown, Each: m.tell(c)}
+	tries := mutants.Campaign{Root: root, Seeds: m.seeds, Workers: m.workers, Shrink: m.shrink, Incidents: m.shown, Each: m.tell(c)}
 	if len(m.strategies) > 0 {
-		return m.hunt(ctx, c, mutants.Hunt{Campaign: campaign, Strategies: m.strategies, Samples: m.samples}, product)
+		return m.hunt(ctx, c, mutants.Hunt{
+			Campaign: tries, Strategies: m.strategies, Samples: m.samples, Worker: workerOf,
+			Job: func(strategy string, seed uint64) campaign.Job {
+				return campaign.Job{System: defaultSystem, Scenario: chaosName, Seed: seed, Strategy: strategy}
+			},
+		}, product)
 	}
-	return m.report(c, campaign.Run(ctx, product, harness))
+	return m.report(c, tries.Run(ctx, product, harness))
 }
 
 // hunt compares strategies.

@@ -30,11 +30,14 @@ func workerCommand() (func() *exec.Cmd, error) {
 		return nil, &failure{code: exitHarness, err: fmt.Errorf("find this program's own file: %w", err)}
 	}
 	return func() *exec.Cmd {
-		c := exec.Command(path, workerVerb)
+		c := workerOf(path)
 		c.Args[0] = os.Args[0]
 		return c
 	}, nil
 }
+
+// workerOf starts another build of this program as a worker.
+func workerOf(path string) *exec.Cmd { return exec.Command(path, workerVerb) }
 
 // newWorker makes the hidden verb.
 func newWorker(known catalog) *cobra.Command {

@@ -2,12 +2,17 @@ package mutants
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
-	"strconv"
+	"os"
+	"os/exec"
 	"text/tabwriter"
 	"time"
+
+	"github.com/holdfast-sim/holdfast/model"
+	"github.com/holdfast-sim/holdfast/sim/campaign"
 )
 
 // Hunt says how long strategies look for each mutant.
@@ -15,14 +20,17 @@ type Hunt struct {
 	Campaign
 	// Strategies are those that are compared.
 	Strategies []string
+	// Worker makes the command that starts a program as a worker of package campaign, and Job one run of chaos.
+	Worker func(program string) *exec.Cmd
+	Job    func(strategy string, seed uint64) campaign.Job
 	// Samples is how many times each looks for each mutant, each time from another seed on.
 	Samples int
 }
 
 // Found is what a strategy needs to find a mutant.
 type Found struct {
-	// CPU is the median of the processor time from the start of the process to the finding, in seconds; +Inf if in half of the samples
-	// there was none.
+	// CPU is the median of the processor time from the start of a worker to its first finding, in seconds; +Inf if in half of the
+	// samples there was none.
 	CPU float64
 	// Runs is the median of the runs.
 	Runs float64
@@ -78,22 +86,48 @@ func (h Hunt) hunt(ctx context.Context, dir string, x *Hunted) error {
 		var f Found
 		var cpu, runs []float64
 		for i := range h.Samples {
-			from := 1 + i*h.Seeds
-			t, err := h.try(ctx, program, "--strategy", strategy, "--seeds", strconv.Itoa(from)+"-"+strconv.Itoa(from+h.Seeds-1))
+			found, after, spent, err := h.sample(ctx, program, strategy, uint64(1+i*h.Seeds))
 			if err != nil {
 				return err
 			}
-			took := t.cpu.Seconds()
-			if t.found == nil {
+			took := spent.Seconds()
+			if !found {
 				f.Missed++
 				took = math.Inf(1)
 			}
-			cpu, runs = append(cpu, took), append(runs, float64(t.runs))
+			cpu, runs = append(cpu, took), append(runs, float64(after))
 		}
 		f.CPU, f.Runs = median(cpu), median(runs)
 		x.By[strategy] = f
 	}
 	return nil
+}
+
+// sample looks once, with the seeds from the given one on, in a worker that is new.
+func (h Hunt) sample(ctx context.Context, program, strategy string, from uint64) (found bool, runs int, spent time.Duration, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it has not ended within %v", limit))
+	defer cancel()
+	var fault error // of the harness
+	err = campaign.Run(ctx, campaign.Config{
+		Workers: 1, FailFast: true, Judge: model.Check,
+		Command: func() *exec.Cmd {
+			cmd := h.Worker(program)
+			cmd.Env = without(cmd.Environ(), "HOLDFAST_")
+			return cmd
+		},
+		Each: func(f campaign.Finding) {
+			runs++
+			found = found || f.Run.Outcome.Finding()
+			if f.Run.Fault {
+				fault = fmt.Errorf("seed %#x: %s", f.Run.Seed, firstLine(f.Run.Message))
+			}
+		},
+		Ended: func(p *os.ProcessState) { spent += p.UserTime() + p.SystemTime() },
+	}, h.Seeds, func(i int) campaign.Job { return h.Job(strategy, from+uint64(i)) })
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return found, runs, spent, errors.Join(err, fault)
 }
 
 // WriteHunt writes a row for each mutant and a column for each strategy, and the medians.
@@ -124,7 +158,7 @@ func (h Hunt) WriteHunt(w io.Writer, all []Hunted) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\nCPU time to find a mutant, from the start of the process: median of %d samples of up to %d runs each, and the median of those over %d mutants\n",
+	fmt.Fprintf(w, "\nCPU time to find a mutant, from the start of a worker process: median of %d samples of up to %d runs each, and the median of those over %d mutants\n",
 		h.Samples, h.Seeds, len(best))
 	for _, s := range h.Strategies {
 		never := 0

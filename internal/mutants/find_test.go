@@ -35,7 +35,7 @@ X1      200ms (7 runs)   100ms (3 runs)  pct      one
 X2      400ms (30 runs)  - (400 runs)    random   two
 X3      no answer: it does not build: and so on
 
-CPU time to find a mutant, from the start of the process: median of 20 samples of up to 400 runs each, and the median of those over 2 mutants
+CPU time to find a mutant, from the start of a worker process: median of 20 samples of up to 400 runs each, and the median of those over 2 mutants
 random               300ms  not in half of the samples: 0
 pct                  -      not in half of the samples: 1
 the soonest of each  250ms

@@ -17,6 +17,7 @@ package campaign
 import (
 	"context"
 	"errors"
+	"os"
 	"os/exec"
 	"sync"
 	"time"
@@ -81,6 +82,8 @@ type Config struct {
 	Judge func(trace.Header, []trace.Event) model.Verdict
 	// Each is called with every run, in the order of the jobs, by one goroutine.
 	Each func(Finding)
+	// Ended, if not nil, is called with each process that has ended, by the goroutine of its worker.
+	Ended func(*os.ProcessState)
 }
 
 // aheadMax bounds how far workers may run ahead of a run that is slow to end, and so the results that wait in memory.

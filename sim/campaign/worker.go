@@ -171,6 +171,9 @@ func (w *worker) end(wait time.Duration) int {
 		<-gone
 	}
 	code := w.cmd.ProcessState.ExitCode()
+	if w.cfg.Ended != nil {
+		w.cfg.Ended(w.cmd.ProcessState)
+	}
 	w.cmd = nil
 	w.closeTape()
 	return code
