@@ -34,7 +34,7 @@ type Found struct {
 	CPU float64
 	// Runs is the median of the runs.
 	Runs float64
-	// Missed is in how many samples nothing was found.
+	// Missed is in how many samples nothing was found. Once that is more than half of them the median is known, and no more are taken.
 	Missed int
 }
 
@@ -96,6 +96,9 @@ func (h Hunt) hunt(ctx context.Context, dir string, x *Hunted) error {
 				took = math.Inf(1)
 			}
 			cpu, runs = append(cpu, took), append(runs, float64(after))
+			if 2*f.Missed > h.Samples {
+				break
+			}
 		}
 		f.CPU, f.Runs = median(cpu), median(runs)
 		x.By[strategy] = f
