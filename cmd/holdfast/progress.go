@@ -15,6 +15,7 @@ import (
 type progress struct {
 	w     io.Writer
 	tty   bool
+	unit  string // what is counted: runs have findings
 	total int
 	begun time.Time
 	stop  chan struct{}
@@ -24,8 +25,10 @@ type progress struct {
 	done, found, wide int
 }
 
-func newProgress(w io.Writer, total int) *progress {
-	p := &progress{w: w, total: total, begun: time.Now(), stop: make(chan struct{})}
+func newProgress(w io.Writer, total int) *progress { return newProgressOf(w, total, "runs") }
+
+func newProgressOf(w io.Writer, total int, unit string) *progress {
+	p := &progress{w: w, unit: unit, total: total, begun: time.Now(), stop: make(chan struct{})}
 	every := 10 * time.Second
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
 		p.tty, every = true, 200*time.Millisecond
@@ -51,7 +54,11 @@ func (p *progress) tell(every time.Duration) {
 
 // line writes the present state. On a terminal it overwrites the last one.
 func (p *progress) line() {
-	text := fmt.Sprintf("%d of %d runs, %d found, %s", p.done, p.total, p.found, time.Since(p.begun).Round(time.Second))
+	text := fmt.Sprintf("%d of %d %s", p.done, p.total, p.unit)
+	if p.unit == "runs" {
+		text += fmt.Sprintf(", %d found", p.found)
+	}
+	text += ", " + time.Since(p.begun).Round(time.Second).String()
 	if !p.tty {
 		fmt.Fprintln(p.w, text)
 		return

@@ -52,7 +52,7 @@ writer, nothing live is cleared, nothing stale stays.
 		return usage(c.CommandPath()+" --help lists the flags", "%w%s", err, meantFlag(c, err))
 	})
 	for _, g := range []struct{ id, title string }{
-		{"search", "Search:"}, {"incidents", "Incidents:"}, {"results", "Results:"}, {"other", "Other:"},
+		{"search", "Search:"}, {"incidents", "Incidents:"}, {"measure", "Measure:"}, {"results", "Results:"}, {"other", "Other:"},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 	}
@@ -70,6 +70,7 @@ writer, nothing live is cleared, nothing stale stays.
 	add("search", newMutants())
 	add("incidents", newImport())
 	add("incidents", newReplay(known))
+	add("measure", newBench())
 	add("results", newList())
 	add("other", newVersion())
 	root.AddCommand(newWorker(known))

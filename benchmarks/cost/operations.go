@@ -1,0 +1,161 @@
+package cost
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/holdfast-sim/holdfast/attachment"
+	"github.com/holdfast-sim/holdfast/benchmarks/load"
+)
+
+// The names of the operations.
+const (
+	Pass         = "Pass"         // a whole pass of the Reconciler in which nothing has changed
+	Clear        = "Clear"        // the pass in which the grace periods of what is stale end
+	TrackUntrack = "TrackUntrack" // an attachment comes and goes
+	List         = "List"         // a copy of all attachments
+	Control      = "Control"      // a bare pass over a map
+	Copying      = "Copying"      // a reconciler that copies all
+)
+
+// makers build the trials, in the order in which each round visits them.
+func (p Plan) makers() (all []func() (*trial, error)) {
+	for _, n := range p.Sizes {
+		all = append(all,
+			func() (*trial, error) { return control(n), nil },
+			func() (*trial, error) { return steady(n) },
+			func() (*trial, error) { return copying(n), nil },
+			func() (*trial, error) { return listing(n) },
+			func() (*trial, error) { return pair(n) })
+		for _, share := range p.Stale {
+			all = append(all, func() (*trial, error) { return clearing(n, share) })
+		}
+	}
+	return all
+}
+
+func steady(n int) (*trial, error) {
+	l, err := load.New(load.Shape{Attachments: n})
+	if err != nil {
+		return nil, err
+	}
+	return &trial{name: Pass, size: n, do: func() error { l.Pass(); return nil }, calls: l.Calls, close: l.Close}, nil
+}
+
+func clearing(n int, share float64) (*trial, error) {
+	l, err := load.New(load.Shape{Attachments: n, Stale: share})
+	if err != nil {
+		return nil, err
+	}
+	return &trial{
+		name: fmt.Sprintf("%s/stale=%g", Clear, share), size: n, calls: l.Calls, close: l.Close,
+		do: func() error { l.Clear(); return nil },
+		again: func() error {
+			if l.Held() != n-l.Stale() {
+				return fmt.Errorf("%w: %d attachments are left", errLeft, l.Held())
+			}
+			return l.Restore()
+		},
+	}, nil
+}
+
+func listing(n int) (*trial, error) {
+	m, err := filled(n)
+	if err != nil {
+		return nil, err
+	}
+	return &trial{name: List, size: n, do: func() error {
+		if len(m.ListAttachments()) != n {
+			return errLeft
+		}
+		return nil
+	}}, nil
+}
+
+func pair(n int) (*trial, error) {
+	m, err := filled(n)
+	if err != nil {
+		return nil, err
+	}
+	ctx := context.Background()
+	return &trial{name: TrackUntrack, size: n, do: func() error {
+		if err := m.TrackAttachment(ctx, "volume", "node"); err != nil {
+			return err
+		}
+		return m.UntrackAttachment(ctx, "volume")
+	}}, nil
+}
+
+// filled is a Manager with n attachments.
+func filled(n int) (*attachment.Manager, error) {
+	m, err := attachment.NewManager(nil)
+	if err != nil {
+		return nil, err
+	}
+	for i := range n {
+		if err := m.TrackAttachment(context.Background(), volume(i), node(i, n)); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func volume(i int) string { return fmt.Sprintf("pvc-%08d", i) }
+
+func node(i, n int) string { return fmt.Sprintf("node-%07d", i%max(1, n/load.PerNode)) }
+
+// known is what the two that are compared with remember of a volume.
+type known struct{ node, uid string }
+
+func remembered(n int) map[string]*known {
+	all := make(map[string]*known)
+	for i := range n {
+		all[volume(i)] = &known{node: node(i, n)}
+	}
+	return all
+}
+
+// control visits every attachment and does nothing else.
+func control(n int) *trial {
+	all := remembered(n)
+	return &trial{name: Control, size: n, do: func() error {
+		visited := 0
+		for _, k := range all {
+			if k.uid == "" {
+				visited++
+			}
+		}
+		if visited != n {
+			return errLeft
+		}
+		return nil
+	}}
+}
+
+// copying is a reconciler as it is written at first: it copies what is remembered under the lock, and then asks the cache of nodes
+// about each attachment.
+func copying(n int) *trial {
+	var mu sync.Mutex
+	all := remembered(n)
+	nodes := cache.NewStore(func(obj any) (string, error) { return obj.(string), nil })
+	for i := range n {
+		_ = nodes.Add(node(i, n)) // this store's key function has no error
+	}
+	return &trial{name: Copying, size: n, do: func() error {
+		mu.Lock()
+		seen := make(map[string]*known, len(all))
+		for v, k := range all {
+			seen[v] = &known{node: k.node, uid: k.uid}
+		}
+		mu.Unlock()
+		for _, k := range seen {
+			if _, there, err := nodes.GetByKey(k.node); err != nil || !there {
+				return errLeft
+			}
+		}
+		return nil
+	}}
+}

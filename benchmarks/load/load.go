@@ -1,0 +1,164 @@
+// Package load puts a Manager and a Reconciler under a load of any size, without a cluster and without waiting, so that what a pass
+// costs can be measured.
+//
+//	l, err := load.New(load.Shape{Attachments: 100_000, Stale: 0.01})
+//	defer l.Close()
+//	l.Pass()                     // a whole pass in which nothing has changed
+//	l.Clear()                    // the grace periods end: a pass that clears 1,000 attachments
+//	l.Restore()                  // the same once more
+//
+// Nothing here waits for time: the clock stands still and is moved by hand, and the API server answers at once and counts what it is
+// asked. So all processor time that passes is that of the Manager, of the Reconciler and of the client's cache.
+package load
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/holdfast-sim/holdfast/attachment"
+	"github.com/holdfast-sim/holdfast/reconciler"
+)
+
+// PerNode is how many attachments a node has.
+const PerNode = 10
+
+// Shape says how large a load is.
+type Shape struct {
+	// Attachments is their number, over a tenth as many nodes.
+	Attachments int
+	// Stale is the share of the attachments whose nodes do not exist, between 0 and 1. It is made of whole nodes, at least one unless
+	// it is 0.
+	Stale float64
+}
+
+// nodes are all, and those that are gone.
+func (s Shape) nodes() (all, gone int) {
+	all = max(1, s.Attachments/PerNode)
+	return all, min(all, int(math.Ceil(s.Stale*float64(all))))
+}
+
+// Load is a Manager and a Reconciler that runs.
+type Load struct {
+	Manager *attachment.Manager
+	shape   Shape
+	clock   *still
+	api     *api
+	loop    *reconciler.Reconciler
+	ended   chan struct{} // a pass has ended
+	stale   []attachment.Instance
+	names   names
+}
+
+// names keeps every name once, as a driver's memory does not: what is measured is not how strings are made.
+type names struct{ volumes, nodes []string }
+
+// Volume is the name of the i-th volume, and Node that of the i-th node.
+func (l *Load) Volume(i int) string { return l.names.volumes[i] }
+
+// Node is the name of the i-th node.
+func (l *Load) Node(i int) string { return l.names.nodes[i] }
+
+// New makes a load. Its first pass, in which the grace periods of missing nodes begin, is over.
+func New(shape Shape) (*Load, error) {
+	if shape.Attachments < 1 || shape.Stale < 0 || shape.Stale > 1 {
+		return nil, fmt.Errorf("a load of %d attachments, %g of them stale: there must be one, and a share between 0 and 1", shape.Attachments, shape.Stale)
+	}
+	nodes, gone := shape.nodes()
+	l := &Load{shape: shape, clock: new(still), ended: make(chan struct{}), names: name(shape.Attachments, nodes)}
+	l.api = newAPI(append(l.names.nodes[gone:], "node-without-volumes")) // no nodes at all would be an answer to be doubted
+	var err error
+	if l.Manager, err = attachment.NewManager(nil, attachment.WithClock(l.clock)); err != nil {
+		return nil, fmt.Errorf("make a load: %w", err)
+	}
+	for i := range shape.Attachments {
+		if err := l.track(i); err != nil {
+			return nil, fmt.Errorf("make a load: %w", err)
+		}
+	}
+	l.loop, err = reconciler.New(reconciler.Config{
+		Manager: l.Manager, Client: l.api, Clock: l.clock, SettleTime: -1, Sweeper: sweeper(l.ended),
+	})
+	if err == nil {
+		err = l.loop.Start(context.Background())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make a load: %w", err)
+	}
+	<-l.ended
+	return l, nil
+}
+
+func name(volumes, nodes int) (n names) {
+	for i := range volumes {
+		n.volumes = append(n.volumes, fmt.Sprintf("pvc-%08d", i))
+	}
+	for i := range nodes {
+		n.nodes = append(n.nodes, fmt.Sprintf("node-%07d", i))
+	}
+	return n
+}
+
+// track attaches the i-th volume to its node. Neighbours in the order of volumes are on different nodes.
+func (l *Load) track(i int) error {
+	node := l.Node(i % len(l.names.nodes))
+	return l.Manager.TrackAttachmentWithMode(context.Background(), l.Volume(i), node, attachment.ReadWriteOnce, attachment.WithUID(uidOf(node)))
+}
+
+// sweeper is called by the Reconciler near the end of each pass, which makes it a signal.
+type sweeper chan struct{}
+
+func (s sweeper) Sweep(ctx context.Context) error {
+	select {
+	case s <- struct{}{}:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// Pass asks for a pass and waits for its end.
+func (l *Load) Pass() {
+	l.loop.Trigger()
+	<-l.ended
+}
+
+// Clear lets the grace periods end, and waits for the pass that clears what is stale.
+func (l *Load) Clear() {
+	l.clock.move(l.loop.GetGracePeriod())
+	l.Pass()
+}
+
+// Stale is the number of attachments whose nodes are gone.
+func (l *Load) Stale() (n int) {
+	nodes, gone := l.shape.nodes()
+	for i := range l.shape.Attachments {
+		if i%nodes < gone {
+			n++
+		}
+	}
+	return n
+}
+
+// Held is the number of attachments.
+func (l *Load) Held() int { return len(l.Manager.ListAttachments()) }
+
+// Restore attaches again what was cleared, and begins the grace periods: afterwards the load is as it was new.
+func (l *Load) Restore() error {
+	l.Pass() // the clocks of nodes that nobody names any more are forgotten
+	nodes, gone := l.shape.nodes()
+	for i := range l.shape.Attachments {
+		if i%nodes < gone {
+			if err := l.track(i); err != nil {
+				return fmt.Errorf("restore a load: %w", err)
+			}
+		}
+	}
+	l.Pass()
+	return nil
+}
+
+// Calls are the requests that the API server has got since the last call of Calls.
+func (l *Load) Calls() int { return int(l.api.calls.Swap(0)) }
+
+// Close ends the Reconciler.
+func (l *Load) Close() { l.loop.Stop() }
