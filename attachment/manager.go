@@ -27,6 +27,7 @@ type Manager struct {
 	// mu guards all below. It is held for moments, never over a call, a send or a wait.
 	mu        sync.RWMutex
 	cells     map[string]*cell
+	residents residents // the same by node
 	stamps    stamps
 	dirty     map[string]struct{}             // volumes whose cell has a doubt
 	parted    map[string]map[string]time.Time // by volume and node: whoever was attached by then is what a deleted VolumeAttachment asked for
@@ -85,6 +86,7 @@ func NewManager(client kubernetes.Interface, options ...Option) (*Manager, error
 		turns:      newTurnstile(),
 		rebuilding: newTurnstile(),
 		cells:      map[string]*cell{},
+		residents:  residents{byName: map[string]*resident{}},
 		stamps:     newStamps(s.grace),
 		dirty:      map[string]struct{}{},
 		parted:     map[string]map[string]time.Time{},
@@ -115,6 +117,7 @@ func (m *Manager) Sizes() map[string]int {
 	defer m.mu.RUnlock()
 	return map[string]int{
 		"volumes":    len(m.cells),
+		"nodes":      len(m.residents.all),
 		"stamps":     len(m.stamps.byVolume),
 		"ageing":     len(m.stamps.queue),
 		"turns":      m.turns.size() + m.rebuilding.size(),
@@ -129,11 +132,12 @@ func (m *Manager) Sizes() map[string]int {
 // change lets f change a volume's cell, and brings what follows from cells up to date. f returns what to record.
 func (m *Manager) change(volume string, c *cell, f func() []note) {
 	m.mu.Lock()
-	holders, running := len(c.holders), c.running
+	holders, running := c.holders, c.running
 	notes := f()
 	m.version++
 	c.changed = m.version
-	m.metrics.tracked.Add(float64(len(c.holders) - holders))
+	m.metrics.tracked.Add(float64(len(c.holders) - len(holders)))
+	m.residents.move(volume, holders, c.holders)
 	switch {
 	case c.running && !running:
 		m.migrating[volume] = struct{}{}

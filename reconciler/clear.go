@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/holdfast-sim/holdfast/attachment"
@@ -71,8 +70,12 @@ func (p *pass) listAgrees(ctx context.Context, due []attachment.Instance) error 
 	if len(nodes.Items) == 0 {
 		return errEmptyList
 	}
+	uids := make(map[string]string, len(nodes.Items))
+	for i := range nodes.Items {
+		uids[nodes.Items[i].Name] = string(nodes.Items[i].UID)
+	}
 	for _, i := range due {
-		if slices.ContainsFunc(nodes.Items, func(n corev1.Node) bool { return n.Name == i.Node && keyOf(i).is(string(n.UID)) }) {
+		if uid, there := uids[i.Node]; there && keyOf(i).is(uid) {
 			return fmt.Errorf("list nodes: the list has %s, which a read did not find", i.Node)
 		}
 	}

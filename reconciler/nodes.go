@@ -50,6 +50,16 @@ func (c *nodeCache) run(ctx context.Context) { c.informer.RunWithContext(ctx) }
 // synced is closed when the first list has arrived.
 func (c *nodeCache) synced() <-chan struct{} { return c.informer.HasSyncedChecker().Done() }
 
+// filled reports whether it has.
+func (c *nodeCache) filled() bool {
+	select {
+	case <-c.synced():
+		return true
+	default:
+		return false
+	}
+}
+
 // has reports whether the cache shows the node.
 func (c *nodeCache) has(k nodeKey) bool {
 	obj, ok, _ := c.informer.GetStore().GetByKey(k.name) // a key that is a string has no error

@@ -42,7 +42,7 @@ func (r *Reconciler) pass(ctx context.Context, nodes *nodeCache) *pass {
 	begun := r.elapsed()
 	r.metrics.add(r.metrics.begun, 1)
 	r.cfg.Manager.ExpireMigrations()
-	p.clearStale(r.cfg.Manager.ListAttachments())
+	p.clearStale()
 	if ctx.Err() == nil {
 		p.retry = p.left("repair", p.call(r.cfg.Manager.Repair)) || p.retry
 	}
@@ -76,26 +76,22 @@ func (p *pass) call(do func(context.Context) error) error {
 
 // clearStale is the pass proper: find the suspects, ask the API server about their nodes, clear what has been gone for the
 // grace period.
-func (p *pass) clearStale(attachments []attachment.Attachment) {
-	var all []attachment.Instance
-	for _, a := range attachments {
-		for _, e := range a.Entries {
-			all = append(all, e.Instance)
+func (p *pass) clearStale() {
+	held := p.cfg.Manager.Held()
+	p.missing.keep(p.inUse)
+	if held == 0 {
+		return
+	}
+	var there view = p.cfg.Manager
+	if !p.nodes.filled() {
+		now := snapshot(there) // what comes while this pass waits is the next one's
+		if !p.waitForCache() {
+			p.failOpen(now.all(), "the cache of nodes is not filled yet")
+			return
 		}
+		there = now
 	}
-	inUse := make(map[nodeKey]bool, len(all))
-	for _, i := range all {
-		inUse[keyOf(i)] = true
-	}
-	p.missing.keep(func(k nodeKey) bool { return inUse[k] })
-	if len(all) == 0 {
-		return
-	}
-	if !p.waitForCache() {
-		p.failOpen(all, "the cache of nodes is not filled yet")
-		return
-	}
-	suspects := p.suspects(all)
+	suspects := p.suspects(there)
 	var due []attachment.Instance
 	for _, name := range slices.Sorted(maps.Keys(suspects)) {
 		if p.ctx.Err() != nil {
@@ -103,7 +99,7 @@ func (p *pass) clearStale(attachments []attachment.Attachment) {
 		}
 		due = append(due, p.judge(name, suspects[name])...)
 	}
-	if len(due) == 0 || !p.guarded(due, len(all)) {
+	if len(due) == 0 || !p.guarded(due, held) {
 		return
 	}
 	for _, i := range due {
@@ -117,19 +113,31 @@ func (p *pass) clearStale(attachments []attachment.Attachment) {
 	}
 }
 
+// inUse reports whether an instance names the node in this way.
+func (p *pass) inUse(k nodeKey) bool {
+	return slices.ContainsFunc(p.cfg.Manager.On(k.name), func(i attachment.Instance) bool { return keyOf(i) == k })
+}
+
 // suspects returns the instances on suspect nodes, by name. A node is suspect if the cache does not show it. It stays suspect
 // while its grace clock runs, for only a live read may stop the clock. What the read says of the name counts for every
 // instance that names it, those too whose node an old cache shows still.
-func (p *pass) suspects(all []attachment.Instance) map[string][]attachment.Instance {
-	suspects := make(map[string][]attachment.Instance)
-	for _, i := range all {
-		if k := keyOf(i); !p.nodes.has(k) || p.missing.running(k) {
-			suspects[i.Node] = nil
+func (p *pass) suspects(there view) map[string][]attachment.Instance {
+	var suspects map[string][]attachment.Instance
+	there.Nodes(func(name, uid string) bool {
+		if k := (nodeKey{name, uid}); p.nodes.has(k) && !p.missing.running(k) {
+			return true
 		}
-	}
-	for _, i := range all {
-		if _, ok := suspects[i.Node]; ok {
-			suspects[i.Node] = append(suspects[i.Node], i)
+		if suspects == nil {
+			suspects = make(map[string][]attachment.Instance)
+		}
+		suspects[name] = nil
+		return true
+	})
+	for name := range suspects {
+		if on := there.On(name); len(on) > 0 {
+			suspects[name] = on
+		} else {
+			delete(suspects, name) // they have gone meanwhile
 		}
 	}
 	return suspects
@@ -138,11 +146,6 @@ func (p *pass) suspects(all []attachment.Instance) map[string][]attachment.Insta
 // waitForCache waits for the first list of a run that has just begun.
 func (p *pass) waitForCache() bool {
 	synced := p.nodes.synced()
-	select {
-	case <-synced:
-		return true
-	default:
-	}
 	timer := p.cfg.Clock.NewTimer(syncTimeout)
 	defer timer.Stop()
 	select {
@@ -205,8 +208,8 @@ func (r *Reconciler) read(ctx context.Context, name string) (uid string, exists 
 
 // failOpen keeps instances on doubt.
 func (p *pass) failOpen(kept []attachment.Instance, reason string) {
-	if p.ctx.Err() != nil {
-		return // nobody doubts: the run is over
+	if p.ctx.Err() != nil || len(kept) == 0 {
+		return // nobody doubts: the run is over, or the last of them has just gone
 	}
 	p.retry = true
 	p.metrics.add(p.metrics.failOpen, len(kept))

@@ -48,8 +48,12 @@ var (
 
 // Manager is what the Reconciler needs of the keeper of attachments; *attachment.Manager is one.
 type Manager interface {
-	// ListAttachments returns copies of all attachments.
-	ListAttachments() []attachment.Attachment
+	// Held is the number of instances on all nodes.
+	Held() int
+	// Nodes visits the nodes that have, or may have, volumes, until visit returns false.
+	Nodes(visit func(name, uid string) bool)
+	// On returns the instances on every node of a name, whatever its uid, sorted by volume.
+	On(name string) []attachment.Instance
 	// Begin takes the turn on a volume, so that what is looked at is what is cleared.
 	Begin(ctx context.Context, volume string) (*attachment.Turn, error)
 	// Repair reads what is dirty again.
