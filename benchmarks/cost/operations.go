@@ -14,6 +14,7 @@ import (
 // The names of the operations.
 const (
 	Pass         = "Pass"         // a whole pass of the Reconciler in which nothing has changed
+	LoseNode     = "LoseNode"     // a node with ten attachments is deleted: the pass that finds it missing, and the one that clears
 	Clear        = "Clear"        // the pass in which the grace periods of what is stale end
 	TrackUntrack = "TrackUntrack" // an attachment comes and goes
 	List         = "List"         // a copy of all attachments
@@ -29,7 +30,8 @@ func (p Plan) makers() (all []func() (*trial, error)) {
 			func() (*trial, error) { return steady(n) },
 			func() (*trial, error) { return copying(n), nil },
 			func() (*trial, error) { return listing(n) },
-			func() (*trial, error) { return pair(n) })
+			func() (*trial, error) { return pair(n) },
+			func() (*trial, error) { return losing(n) })
 		for _, share := range p.Stale {
 			all = append(all, func() (*trial, error) { return clearing(n, share) })
 		}
@@ -43,6 +45,18 @@ func steady(n int) (*trial, error) {
 		return nil, err
 	}
 	return &trial{name: Pass, size: n, do: func() error { l.Pass(); return nil }, calls: l.Calls, close: l.Close}, nil
+}
+
+func losing(n int) (*trial, error) {
+	l, err := load.New(load.Shape{Attachments: n})
+	if err != nil {
+		return nil, err
+	}
+	return &trial{
+		name: LoseNode, size: n, calls: l.Calls, close: l.Close,
+		do:    func() error { l.Lose(0); return nil },
+		again: func() error { return l.Regain(0) },
+	}, nil
 }
 
 func clearing(n int, share float64) (*trial, error) {

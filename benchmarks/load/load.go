@@ -15,6 +15,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"runtime"
 
 	"github.com/holdfast-sim/holdfast/attachment"
 	"github.com/holdfast-sim/holdfast/reconciler"
@@ -86,6 +87,9 @@ func New(shape Shape) (*Load, error) {
 		return nil, fmt.Errorf("make a load: %w", err)
 	}
 	<-l.ended
+	for !l.api.watched() { // it is opened beside the first pass
+		runtime.Gosched()
+	}
 	return l, nil
 }
 
@@ -141,6 +145,26 @@ func (l *Load) Stale() (n int) {
 
 // Held is the number of attachments.
 func (l *Load) Held() int { return len(l.Manager.ListAttachments()) }
+
+// Lose deletes a node, waits for the pass that this begins, lets the grace period end, and waits for the pass that clears its
+// attachments.
+func (l *Load) Lose(node int) {
+	l.api.remove(l.Node(node))
+	<-l.ended
+	l.Clear()
+}
+
+// Regain makes the node again, and its attachments.
+func (l *Load) Regain(node int) error {
+	l.api.add(l.Node(node))
+	l.Pass() // its grace clock is forgotten
+	for i := node; i < l.shape.Attachments; i += len(l.names.nodes) {
+		if err := l.track(i); err != nil {
+			return fmt.Errorf("regain a node: %w", err)
+		}
+	}
+	return nil
+}
 
 // Restore attaches again what was cleared, and begins the grace periods: afterwards the load is as it was new.
 func (l *Load) Restore() error {

@@ -46,6 +46,18 @@ func TestAllStale(t *testing.T) {
 	require.Zero(t, l.Held())
 }
 
+func TestANodeIsLostAndRegained(t *testing.T) {
+	l := newLoad(t, load.Shape{Attachments: 1000})
+	for i := range 5 {
+		l.Calls()
+		l.Lose(i)
+		require.Equal(t, 990, l.Held())
+		require.Equal(t, 2, l.Calls(), "a live read in each of two passes")
+		require.NoError(t, l.Regain(i))
+		require.Equal(t, 1000, l.Held())
+	}
+}
+
 func TestOneNode(t *testing.T) {
 	l := newLoad(t, load.Shape{Attachments: 3, Stale: 0.001})
 	l.Clear()
