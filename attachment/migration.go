@@ -30,7 +30,7 @@ func (m *Manager) expire(volume string, c *cell) []note {
 	m.version++
 	m.metrics.migrations.WithLabelValues(migrationTimedOut).Inc()
 	g := c.migration
-	return []note{warning(reasonMigrationTimedOut, "migration of %s from %s to %s has not ended within %v", volume, g.Source, g.Target, g.Timeout)}
+	return []note{warning(reasonMigrationTimedOut, "migration of %s from %s to %s has not ended within %s", volume, g.Source, g.Target, g.Timeout.String())}
 }
 
 // ExpireMigrations counts and records each migration that is past its timeout, once. Nobody loses the volume by that: the

@@ -22,7 +22,7 @@ type settings struct {
 	maxHolders int
 	grace      time.Duration
 	registerer prometheus.Registerer
-	recorder   events.EventRecorder
+	recorder   events.EventRecorder // nil records nothing
 	logger     logr.Logger
 }
 
@@ -32,7 +32,6 @@ func defaults() settings {
 		driver:     "csi.holdfast.dev",
 		maxHolders: 2,
 		grace:      30 * time.Second,
-		recorder:   silent{},
 		logger:     logr.Discard(),
 	}
 }

@@ -82,7 +82,8 @@ func (r record) admit(volume string, c Claim, maxHolders int) (*holder, error) {
 		if c.Mode != r.mode {
 			return nil, fmt.Errorf("%s wanted, attached as %s: %w", c.Mode, r.mode, ErrModeMismatch)
 		}
-		return &h, nil
+		found := h // only then is it kept
+		return &found, nil
 	}
 	switch n := len(r.holders); {
 	case n == 0:

@@ -21,13 +21,15 @@ func (m *Manager) TrackAttachmentWithMode(ctx context.Context, volume, node stri
 	for _, o := range options {
 		o(&claim)
 	}
-	return m.withTurn(ctx, volume, "track "+volume+" on "+node, func(t *Turn) error { return t.track(ctx, claim) })
+	what := func() string { return "track " + volume + " on " + node }
+	return m.withTurn(ctx, volume, what, func(t *Turn) error { return t.track(ctx, claim) })
 }
 
 // AddSecondaryAttachment records a live migration's target beside its source: the volume must be tracked (ErrNotTracked) and
 // many-node (ErrModeMismatch). On a ReadWriteMany volume it starts the migration's clock; see Claim for the timeout.
 func (m *Manager) AddSecondaryAttachment(ctx context.Context, volume, node string, timeout time.Duration) error {
-	return m.withTurn(ctx, volume, "track "+volume+" on the secondary "+node, func(t *Turn) error {
+	what := func() string { return "track " + volume + " on the secondary " + node }
+	return m.withTurn(ctx, volume, what, func(t *Turn) error {
 		a, ok := t.Attachment()
 		switch {
 		case !ok:
@@ -55,9 +57,11 @@ func (t *Turn) track(ctx context.Context, c Claim) error {
 // is OK and changes nothing. The last removal stamps the detach time. Two to one ends the migration: completed if the
 // target is left, aborted if the source is.
 func (m *Manager) RemoveNodeAttachment(ctx context.Context, volume, node string) error {
-	what := "untrack " + volume
-	if node != "" {
-		what += " on " + node
+	what := func() string {
+		if node == "" {
+			return "untrack " + volume
+		}
+		return "untrack " + volume + " on " + node
 	}
 	return m.withTurn(ctx, volume, what, func(t *Turn) error {
 		gone := t.on(node)
@@ -94,22 +98,23 @@ func (m *Manager) UntrackAttachment(ctx context.Context, volume string) error {
 
 // ClearStale removes exactly that instance if it is still the current one, and says whether it did.
 func (m *Manager) ClearStale(ctx context.Context, i Instance) (cleared bool, err error) {
-	err = m.withTurn(ctx, i.Volume, "clear "+i.String(), func(t *Turn) error {
+	what := func() string { return "clear " + i.String() }
+	err = m.withTurn(ctx, i.Volume, what, func(t *Turn) error {
 		cleared, err = t.Remove(ctx, StaleCleared, i)
 		return err
 	})
 	return cleared, err
 }
 
-// withTurn does what a one-step method does, in one turn. what begins the text of its errors.
-func (m *Manager) withTurn(ctx context.Context, volume, what string, do func(*Turn) error) error {
+// withTurn does what a one-step method does, in one turn. what makes the beginning of the text of its errors.
+func (m *Manager) withTurn(ctx context.Context, volume string, what func() string, do func(*Turn) error) error {
 	t, err := m.Begin(ctx, volume)
 	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+		return fmt.Errorf("%s: %w", what(), err)
 	}
 	defer t.End()
 	if err := do(t); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+		return fmt.Errorf("%s: %w", what(), err)
 	}
 	return nil
 }

@@ -10,7 +10,11 @@ import (
 type turnstile struct {
 	mu    sync.Mutex
 	slots map[string]*slot
+	idle  []*slot // for the next ones
 }
+
+// idleMax bounds the slots that are kept although nobody uses them.
+const idleMax = 16
 
 type slot struct {
 	// Invariant: users counts the owner and all who wait; the slot is in the map exactly if users > 0.
@@ -28,8 +32,7 @@ func (t *turnstile) acquire(ctx context.Context, volume string) error {
 	t.mu.Lock()
 	s := t.slots[volume]
 	if s == nil {
-		s = &slot{owner: make(chan struct{}, 1)}
-		t.slots[volume] = s
+		s = t.open(volume)
 	}
 	s.users++
 	t.mu.Unlock()
@@ -46,6 +49,18 @@ func (t *turnstile) acquire(ctx context.Context, volume string) error {
 	return context.Cause(ctx)
 }
 
+// open makes the slot of a volume that has none. The caller has the lock.
+func (t *turnstile) open(volume string) *slot {
+	var s *slot
+	if n := len(t.idle); n > 0 {
+		s, t.idle = t.idle[n-1], t.idle[:n-1]
+	} else {
+		s = &slot{owner: make(chan struct{}, 1)}
+	}
+	t.slots[volume] = s
+	return s
+}
+
 // try takes the volume if nobody has it.
 func (t *turnstile) try(volume string) bool {
 	t.mu.Lock()
@@ -53,9 +68,9 @@ func (t *turnstile) try(volume string) bool {
 	if t.slots[volume] != nil {
 		return false
 	}
-	s := &slot{users: 1, owner: make(chan struct{}, 1)}
-	s.owner <- struct{}{} // never blocks: the slot is new
-	t.slots[volume] = s
+	s := t.open(volume)
+	s.users++
+	s.owner <- struct{}{} // never blocks: nobody uses the slot
 	return true
 }
 
@@ -73,6 +88,9 @@ func (t *turnstile) leave(volume string, s *slot) {
 	defer t.mu.Unlock()
 	if s.users--; s.users == 0 {
 		delete(t.slots, volume)
+		if len(t.idle) < idleMax {
+			t.idle = append(t.idle, s)
+		}
 	}
 }
 
