@@ -54,11 +54,11 @@ func (p Plan) Run(ctx context.Context) (rows []study.Row, err error) {
 			t.end()
 		}
 	}()
-	for _, make := range p.makers() {
+	for _, build := range p.makers() {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		t, err := make()
+		t, err := build()
 		if err != nil {
 			return nil, err
 		}

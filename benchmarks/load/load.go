@@ -51,7 +51,7 @@ type Load struct {
 	names   names
 }
 
-// names keeps every name once, as a driver's memory does not: what is measured is not how strings are made.
+// names are made once: what is measured is not how strings are made.
 type names struct{ volumes, nodes []string }
 
 // Volume is the name of the i-th volume, and Node that of the i-th node.
