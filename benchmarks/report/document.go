@@ -163,14 +163,17 @@ func (d *Document) Measured() (rows []study.Row) {
 }
 
 // Above returns what grows faster than attachments^limit without doubt: the interval's lower end is above. Of times it looks at the
-// ratio to the control, which grows by one less: on any machine, time alone grows faster than the work, for caches end.
+// ratio to the control, which grows by one less: on any machine, time alone grows faster than the work, for caches end. Of List, which
+// sorts, it looks at the counts.
 func (d *Document) Above(limit float64) (fast []Growth) {
 	for _, g := range d.Growth {
-		by := limit
-		if strings.HasSuffix(g.Unit, Scaled) {
+		ratio, by := strings.HasSuffix(g.Unit, Scaled), limit
+		if ratio {
 			by = limit - 1
 		}
-		if g.Unit != cost.UnitTime && g.Operation != cost.Control && g.Operation != cost.Copying && g.Exponent.Low > by {
+		switch {
+		case g.Unit == cost.UnitTime, g.Operation == cost.Control, g.Operation == cost.Copying, ratio && g.Operation == cost.List:
+		case g.Exponent.Low > by:
 			fast = append(fast, g)
 		}
 	}

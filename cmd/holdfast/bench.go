@@ -26,6 +26,7 @@ type bench struct {
 	output      string
 	compare     string
 	threshold   float64
+	counts      bool
 	maxExponent float64
 	profile     string
 	plot        string
@@ -64,6 +65,7 @@ Exit codes:
 	f.StringVarP(&b.output, "output", "o", b.output, "form of the study on stdout: text, json, or bench for benchstat")
 	f.StringVar(&b.compare, "compare", "", "file of an earlier study to test this one against")
 	f.Float64Var(&b.threshold, "threshold", b.threshold, "with --compare, by how much a median may rise: 0.1 is a tenth")
+	f.BoolVar(&b.counts, "counts", false, "leave times out: they are of one machine, and counts are of any")
 	f.Float64Var(&b.maxExponent, "max-exponent", 0, "fail if anything grows faster than attachments to this power; 0 is no limit")
 	f.StringVar(&b.plot, "plot", "", "file for a picture of the times, .svg or .png; the numbers come beside it as .csv")
 	f.StringVar(&b.profile, "cpuprofile", "", "file for a CPU profile")
@@ -115,7 +117,7 @@ func (b *bench) run(c *cobra.Command) error {
 	case err != nil:
 		return err
 	}
-	d := report.New(rows, report.ThisMachine(sim.Version()))
+	d := report.New(b.wanted(rows), report.ThisMachine(sim.Version()))
 	if err := b.write(c, d); err != nil {
 		return fmt.Errorf("write the study: %w", err)
 	}
@@ -164,6 +166,14 @@ func (b *bench) write(c *cobra.Command, d *report.Document) error {
 	return d.WriteText(c.OutOrStdout())
 }
 
+// wanted leaves out what is not to be looked at.
+func (b *bench) wanted(rows []study.Row) []study.Row {
+	if !b.counts {
+		return rows
+	}
+	return slices.DeleteFunc(rows, func(r study.Row) bool { return r.Unit == cost.UnitTime })
+}
+
 // judge says what is worse than it was, and what grows too fast: beside the study in text, else on stderr.
 func (b *bench) judge(c *cobra.Command, old, d *report.Document) error {
 	out, code := c.OutOrStdout(), exitHeld
@@ -171,7 +181,7 @@ func (b *bench) judge(c *cobra.Command, old, d *report.Document) error {
 		out = c.ErrOrStderr()
 	}
 	if old != nil {
-		changes := study.Compare(old.Measured(), d.Measured(), report.Alpha, b.threshold)
+		changes := study.Compare(b.wanted(old.Measured()), d.Measured(), report.Alpha, b.threshold)
 		fmt.Fprintf(out, "\nAgainst %s:\n", b.compare)
 		if err := report.WriteChanges(out, changes); err != nil {
 			return fmt.Errorf("write the comparison: %w", err)

@@ -15,7 +15,7 @@ import (
 type progress struct {
 	w     io.Writer
 	tty   bool
-	unit  string // what is counted: runs have findings
+	unit  string // what is counted; empty is runs, of which some find something
 	total int
 	begun time.Time
 	stop  chan struct{}
@@ -25,7 +25,7 @@ type progress struct {
 	done, found, wide int
 }
 
-func newProgress(w io.Writer, total int) *progress { return newProgressOf(w, total, "runs") }
+func newProgress(w io.Writer, total int) *progress { return newProgressOf(w, total, "") }
 
 func newProgressOf(w io.Writer, total int, unit string) *progress {
 	p := &progress{w: w, unit: unit, total: total, begun: time.Now(), stop: make(chan struct{})}
@@ -54,11 +54,11 @@ func (p *progress) tell(every time.Duration) {
 
 // line writes the present state. On a terminal it overwrites the last one.
 func (p *progress) line() {
-	text := fmt.Sprintf("%d of %d %s", p.done, p.total, p.unit)
-	if p.unit == "runs" {
-		text += fmt.Sprintf(", %d found", p.found)
+	what := p.unit
+	if what == "" {
+		what = fmt.Sprintf("runs, %d found", p.found)
 	}
-	text += ", " + time.Since(p.begun).Round(time.Second).String()
+	text := fmt.Sprintf("%d of %d %s, %s", p.done, p.total, what, time.Since(p.begun).Round(time.Second))
 	if !p.tty {
 		fmt.Fprintln(p.w, text)
 		return
