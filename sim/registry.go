@@ -31,7 +31,7 @@ type change struct {
 }
 
 // metricsMax bounds the metrics that one collector may have: the channel holds them all.
-const metricsMax = 1024
+const metricsMax = 4096
 
 func newRegistry() *registry {
 	return &registry{
