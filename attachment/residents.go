@@ -39,12 +39,7 @@ func (r *residents) move(volume string, from, to []holder) {
 }
 
 func onSame(holders []holder, h holder) bool {
-	for i := range holders {
-		if holders[i].node == h.node && holders[i].uid == h.uid {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(holders, func(o holder) bool { return o.node == h.node && o.uid == h.uid })
 }
 
 func (r *residents) find(name, uid string) *resident {
@@ -104,7 +99,8 @@ func (r *residents) volumesOn(name string) []string {
 const chunk = 128
 
 // Nodes calls visit with each node that has, or may have, a volume, in no order, until it returns false: its name, and its uid where
-// that is known. visit may call the Manager: no lock is held. A node that has volumes all the while is visited at least once; one that gets or loses its last meanwhile may be.
+// that is known. visit may call the Manager: no lock is held. A node that has volumes all the while is visited at least once; one that
+// gets its first or loses its last meanwhile may be.
 func (m *Manager) Nodes(visit func(name, uid string) bool) {
 	var some [chunk]identity
 	for at, n := -1, 1; n > 0; {

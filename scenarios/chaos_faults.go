@@ -81,13 +81,11 @@ func (c *chaos) faults() {
 func (c *chaos) where(all []place, effect fault.Effect, sum int) On {
 	n := c.choose("faults/place/"+string(effect), sum)
 	for _, p := range all {
-		for _, e := range p.effects {
-			if e != effect {
-				continue
-			}
-			if n -= p.weight; n < 0 {
-				return p.on
-			}
+		if !slices.Contains(p.effects, effect) {
+			continue
+		}
+		if n -= p.weight; n < 0 {
+			return p.on
 		}
 	}
 	panic("scenarios: an effect without a place: " + string(effect))
