@@ -8,21 +8,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/holdfast-sim/holdfast/attachment"
+	"github.com/holdfast-sim/holdfast/benchmarks/load"
 )
 
 // tracked is a Manager in memory with n volumes on n/10 nodes.
 func tracked(b *testing.B, n int) *attachment.Manager {
 	b.Helper()
-	m, err := attachment.NewManager(nil)
+	m, err := load.Filled(n)
 	require.NoError(b, err)
-	for i := range n {
-		require.NoError(b, m.TrackAttachment(context.Background(), fmt.Sprintf("volume-%07d", i), fmt.Sprintf("node-%d", i%max(1, n/10))))
-	}
 	return m
 }
 
 func sizes(b *testing.B, run func(b *testing.B, n int)) {
-	for _, n := range []int{100, 1_000, 10_000} {
+	for _, n := range to(10_000) {
 		b.Run(fmt.Sprintf("attachments=%d", n), func(b *testing.B) { run(b, n) })
 	}
 }
@@ -33,7 +31,7 @@ func BenchmarkTrackUntrack(b *testing.B) {
 		m, ctx := tracked(b, n), context.Background()
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := m.TrackAttachment(ctx, "volume", "node-1"); err != nil {
+			if err := m.TrackAttachment(ctx, "volume", load.Node(1, n)); err != nil {
 				b.Fatal(err)
 			}
 			if err := m.UntrackAttachment(ctx, "volume"); err != nil {

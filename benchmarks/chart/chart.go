@@ -31,6 +31,7 @@ import (
 	"github.com/holdfast-sim/holdfast/benchmarks/cost"
 	"github.com/holdfast-sim/holdfast/benchmarks/report"
 	"github.com/holdfast-sim/holdfast/benchmarks/study"
+	simreport "github.com/holdfast-sim/holdfast/sim/report"
 )
 
 // The size of a picture.
@@ -75,7 +76,7 @@ func times(d *report.Document) (*plot.Plot, error) {
 	p.Title.Text = "Processor time of an operation"
 	p.X.Label.Text, p.Y.Label.Text = "attachments", "processor time"
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
-	p.X.Tick.Marker, p.Y.Tick.Marker = ticks(report.Count), ticks(report.Nanoseconds)
+	p.X.Tick.Marker, p.Y.Tick.Marker = ticks(simreport.Number), ticks(report.Nanoseconds)
 	p.Legend.Padding = vg.Millimeter
 	p.Legend.Top, p.Legend.Left = true, true
 	p.Add(plotter.NewGrid())

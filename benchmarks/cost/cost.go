@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/holdfast-sim/holdfast/benchmarks/study"
+	"github.com/holdfast-sim/holdfast/sim/campaign"
 )
 
 // Plan says what is measured.
@@ -142,6 +143,14 @@ func (t *trial) rows() []study.Row {
 		rows[i].Name, rows[i].Size = t.name, t.size
 	}
 	return rows
+}
+
+// processorTime is what processors have spent on this process; where that is not known, the time that passes is the next best.
+func processorTime() time.Duration {
+	if t := campaign.ProcessorTime(); t > 0 {
+		return t
+	}
+	return time.Duration(time.Now().UnixNano())
 }
 
 // allocated are the runtime's counts, exact to the last allocation.

@@ -7,7 +7,6 @@ import (
 
 	"k8s.io/client-go/tools/cache"
 
-	"github.com/holdfast-sim/holdfast/attachment"
 	"github.com/holdfast-sim/holdfast/benchmarks/load"
 )
 
@@ -77,7 +76,7 @@ func clearing(n int, share float64) (*trial, error) {
 }
 
 func listing(n int) (*trial, error) {
-	m, err := filled(n)
+	m, err := load.Filled(n)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +89,7 @@ func listing(n int) (*trial, error) {
 }
 
 func pair(n int) (*trial, error) {
-	m, err := filled(n)
+	m, err := load.Filled(n)
 	if err != nil {
 		return nil, err
 	}
@@ -103,31 +102,13 @@ func pair(n int) (*trial, error) {
 	}}, nil
 }
 
-// filled is a Manager with n attachments.
-func filled(n int) (*attachment.Manager, error) {
-	m, err := attachment.NewManager(nil)
-	if err != nil {
-		return nil, err
-	}
-	for i := range n {
-		if err := m.TrackAttachment(context.Background(), volume(i), node(i, n)); err != nil {
-			return nil, err
-		}
-	}
-	return m, nil
-}
-
-func volume(i int) string { return fmt.Sprintf("pvc-%08d", i) }
-
-func node(i, n int) string { return fmt.Sprintf("node-%07d", i%max(1, n/load.PerNode)) }
-
 // known is what the two that are compared with remember of a volume.
 type known struct{ node, uid string }
 
 func remembered(n int) map[string]*known {
 	all := make(map[string]*known)
 	for i := range n {
-		all[volume(i)] = &known{node: node(i, n)}
+		all[load.Volume(i)] = &known{node: load.Node(i, n)}
 	}
 	return all
 }
@@ -156,7 +137,7 @@ func copying(n int) *trial {
 	all := remembered(n)
 	nodes := cache.NewStore(func(obj any) (string, error) { return obj.(string), nil })
 	for i := range n {
-		_ = nodes.Add(node(i, n)) // this store's key function has no error
+		_ = nodes.Add(load.Node(i, n)) // this store's key function has no error
 	}
 	return &trial{name: Copying, size: n, do: func() error {
 		mu.Lock()

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 
 	"github.com/holdfast-sim/holdfast/attachment"
 	"github.com/holdfast-sim/holdfast/reconciler"
@@ -35,7 +36,7 @@ type Shape struct {
 
 // nodes are all, and those that are gone.
 func (s Shape) nodes() (all, gone int) {
-	all = max(1, s.Attachments/PerNode)
+	all = nodes(s.Attachments)
 	return all, min(all, int(math.Ceil(s.Stale*float64(all))))
 }
 
@@ -47,27 +48,43 @@ type Load struct {
 	api     *api
 	loop    *reconciler.Reconciler
 	ended   chan struct{} // a pass has ended
-	stale   []attachment.Instance
 	names   names
 }
 
 // names are made once: what is measured is not how strings are made.
 type names struct{ volumes, nodes []string }
 
-// Volume is the name of the i-th volume, and Node that of the i-th node.
-func (l *Load) Volume(i int) string { return l.names.volumes[i] }
+// Volume is the name of the i-th volume.
+func Volume(i int) string { return fmt.Sprintf("pvc-%08d", i) }
 
-// Node is the name of the i-th node.
-func (l *Load) Node(i int) string { return l.names.nodes[i] }
+// Node is the name of the node that the i-th of n volumes is attached to. Neighbours in the order of volumes are on different nodes.
+func Node(i, n int) string { return fmt.Sprintf("node-%07d", i%nodes(n)) }
+
+// nodes is how many n volumes are attached to.
+func nodes(n int) int { return max(1, n/PerNode) }
+
+// Filled is a Manager with n attachments in memory, and no Reconciler.
+func Filled(n int) (*attachment.Manager, error) {
+	m, err := attachment.NewManager(nil)
+	if err != nil {
+		return nil, err
+	}
+	for i := range n {
+		if err := m.TrackAttachment(context.Background(), Volume(i), Node(i, n)); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
 
 // New makes a load. Its first pass, in which the grace periods of missing nodes begin, is over.
 func New(shape Shape) (*Load, error) {
 	if shape.Attachments < 1 || shape.Stale < 0 || shape.Stale > 1 {
 		return nil, fmt.Errorf("a load of %d attachments, %g of them stale: there must be one, and a share between 0 and 1", shape.Attachments, shape.Stale)
 	}
-	nodes, gone := shape.nodes()
-	l := &Load{shape: shape, clock: new(still), ended: make(chan struct{}), names: name(shape.Attachments, nodes)}
-	l.api = newAPI(append(l.names.nodes[gone:], "node-without-volumes")) // no nodes at all would be an answer to be doubted
+	all, gone := shape.nodes()
+	l := &Load{shape: shape, clock: new(still), ended: make(chan struct{}), names: name(shape.Attachments, all)}
+	l.api = newAPI(append(slices.Clip(l.names.nodes[gone:]), "node-without-volumes")) // no nodes at all would be an answer to be doubted
 	var err error
 	if l.Manager, err = attachment.NewManager(nil, attachment.WithClock(l.clock)); err != nil {
 		return nil, fmt.Errorf("make a load: %w", err)
@@ -95,18 +112,36 @@ func New(shape Shape) (*Load, error) {
 
 func name(volumes, nodes int) (n names) {
 	for i := range volumes {
-		n.volumes = append(n.volumes, fmt.Sprintf("pvc-%08d", i))
+		n.volumes = append(n.volumes, Volume(i))
 	}
 	for i := range nodes {
-		n.nodes = append(n.nodes, fmt.Sprintf("node-%07d", i))
+		n.nodes = append(n.nodes, Node(i, volumes))
 	}
 	return n
 }
 
-// track attaches the i-th volume to its node. Neighbours in the order of volumes are on different nodes.
+// track attaches the i-th volume to its node.
 func (l *Load) track(i int) error {
-	node := l.Node(i % len(l.names.nodes))
-	return l.Manager.TrackAttachmentWithMode(context.Background(), l.Volume(i), node, attachment.ReadWriteOnce, attachment.WithUID(uidOf(node)))
+	node := l.names.nodes[i%len(l.names.nodes)]
+	return l.Manager.TrackAttachmentWithMode(context.Background(), l.names.volumes[i], node, attachment.ReadWriteOnce, attachment.WithUID(uidOf(node)))
+}
+
+// volumesOn are the numbers of a node's volumes.
+func (l *Load) volumesOn(node int) (some []int) {
+	for i := node; i < l.shape.Attachments; i += len(l.names.nodes) {
+		some = append(some, i)
+	}
+	return some
+}
+
+// attach attaches all volumes of a node.
+func (l *Load) attach(node int) error {
+	for _, i := range l.volumesOn(node) {
+		if err := l.track(i); err != nil {
+			return fmt.Errorf("attach the volumes of %s: %w", l.names.nodes[node], err)
+		}
+	}
+	return nil
 }
 
 // sweeper is called by the Reconciler near the end of each pass, which makes it a signal.
@@ -134,47 +169,38 @@ func (l *Load) Clear() {
 
 // Stale is the number of attachments whose nodes are gone.
 func (l *Load) Stale() (n int) {
-	nodes, gone := l.shape.nodes()
-	for i := range l.shape.Attachments {
-		if i%nodes < gone {
-			n++
-		}
+	_, gone := l.shape.nodes()
+	for node := range gone {
+		n += len(l.volumesOn(node))
 	}
 	return n
 }
 
 // Held is the number of attachments.
-func (l *Load) Held() int { return len(l.Manager.ListAttachments()) }
+func (l *Load) Held() int { return l.Manager.Held() }
 
 // Lose deletes a node, waits for the pass that this begins, lets the grace period end, and waits for the pass that clears its
 // attachments.
 func (l *Load) Lose(node int) {
-	l.api.remove(l.Node(node))
+	l.api.remove(l.names.nodes[node])
 	<-l.ended
 	l.Clear()
 }
 
 // Regain makes the node again, and its attachments.
 func (l *Load) Regain(node int) error {
-	l.api.add(l.Node(node))
+	l.api.add(l.names.nodes[node])
 	l.Pass() // its grace clock is forgotten
-	for i := node; i < l.shape.Attachments; i += len(l.names.nodes) {
-		if err := l.track(i); err != nil {
-			return fmt.Errorf("regain a node: %w", err)
-		}
-	}
-	return nil
+	return l.attach(node)
 }
 
 // Restore attaches again what was cleared, and begins the grace periods: afterwards the load is as it was new.
 func (l *Load) Restore() error {
 	l.Pass() // the clocks of nodes that nobody names any more are forgotten
-	nodes, gone := l.shape.nodes()
-	for i := range l.shape.Attachments {
-		if i%nodes < gone {
-			if err := l.track(i); err != nil {
-				return fmt.Errorf("restore a load: %w", err)
-			}
+	_, gone := l.shape.nodes()
+	for node := range gone {
+		if err := l.attach(node); err != nil {
+			return err
 		}
 	}
 	l.Pass()

@@ -18,13 +18,11 @@ import (
 
 	"github.com/holdfast-sim/holdfast/benchmarks/cost"
 	"github.com/holdfast-sim/holdfast/benchmarks/study"
+	"github.com/holdfast-sim/holdfast/scenarios"
 )
 
-// The type of a document.
-const (
-	APIVersion = "holdfast.dev/v1"
-	Kind       = "Bench"
-)
+// Kind is that of a document, of the apiVersion that all of Holdfast's have.
+const Kind = "Bench"
 
 // Machine is where a study was made. Counts are the same everywhere; times are of one machine.
 type Machine struct {
@@ -105,7 +103,7 @@ const Scaled = " / " + cost.Control
 
 // New makes the document of rows that were measured on a machine.
 func New(rows []study.Row, machine Machine) *Document {
-	d := &Document{APIVersion: APIVersion, Kind: Kind, Machine: machine}
+	d := &Document{APIVersion: scenarios.APIVersion, Kind: Kind, Machine: machine}
 	var series [][]study.Row
 	for _, r := range rows {
 		d.Rounds = max(d.Rounds, len(r.Values))
@@ -203,7 +201,7 @@ func Read(name string, r io.Reader) (*Document, error) {
 	if err := json.NewDecoder(in).Decode(d); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if d.Kind != Kind || d.APIVersion != APIVersion {
+	if d.Kind != Kind || d.APIVersion != scenarios.APIVersion {
 		return nil, fmt.Errorf("%s: %w: it is %q of %q", name, errKind, d.Kind, d.APIVersion)
 	}
 	return d, nil

@@ -104,7 +104,7 @@ func take(rows []study.Row, r study.Row, v benchfmt.Value) []study.Row {
 	if v.OrigUnit != "" {
 		value = v.OrigValue
 	}
-	i := slices.IndexFunc(rows, func(x study.Row) bool { return x.Name == r.Name && x.Size == r.Size && x.Unit == r.Unit })
+	i := slices.IndexFunc(rows, r.Same)
 	if i < 0 {
 		i, rows = len(rows), append(rows, r)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/holdfast-sim/holdfast/benchmarks/cost"
 	"github.com/holdfast-sim/holdfast/benchmarks/report"
 	"github.com/holdfast-sim/holdfast/benchmarks/study"
+	simreport "github.com/holdfast-sim/holdfast/sim/report"
 )
 
 // made is a study in which a pass takes 40 ns for each attachment, and pairs always 3 µs.
@@ -121,8 +122,8 @@ func TestWriteChanges(t *testing.T) {
 }
 
 func TestNumbersForPeople(t *testing.T) {
-	require.Equal(t, "1,234,567", report.Count(1234567))
-	require.Equal(t, "100", report.Count(100))
+	require.Equal(t, "1,234,567", simreport.Number(1234567))
+	require.Equal(t, "100", simreport.Number(100))
 	for ns, want := range map[float64]string{12: "12ns", 1234: "1.23µs", 5_678_000: "5.68ms", 2.5e9: "2.5s", 1e30: "for ever"} {
 		require.Equal(t, want, report.Nanoseconds(ns))
 	}

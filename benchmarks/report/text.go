@@ -11,6 +11,7 @@ import (
 
 	"github.com/holdfast-sim/holdfast/benchmarks/cost"
 	"github.com/holdfast-sim/holdfast/benchmarks/study"
+	simreport "github.com/holdfast-sim/holdfast/sim/report"
 )
 
 // WriteText writes tables for people: what each operation costs at each size, and how it grows.
@@ -23,7 +24,7 @@ func (d *Document) WriteText(w io.Writer) error {
 		if i > 0 && r.beside(d.Rows[i-1]) {
 			continue
 		}
-		fmt.Fprintf(t, "%s\t%s", r.Operation, Count(float64(r.Attachments)))
+		fmt.Fprintf(t, "%s\t%s", r.Operation, simreport.Number(float64(r.Attachments)))
 		for _, unit := range units {
 			fmt.Fprintf(t, "\t%s", d.cell(r, unit))
 		}
@@ -34,10 +35,10 @@ func (d *Document) WriteText(w io.Writer) error {
 	for _, g := range d.Growth {
 		knee := "-"
 		if g.Knee > 0 {
-			knee = Count(float64(g.Knee))
+			knee = simreport.Number(float64(g.Knee))
 		}
 		fmt.Fprintf(t, "%s\t%s\t%.2f [%.2f, %.2f]\t%s\t%s [%s, %s] at %s\n", g.Operation, g.Unit, g.Exponent.Center, g.Exponent.Low, g.Exponent.High, knee,
-			value(g.Predicted.Center, g.Unit), value(g.Predicted.Low, g.Unit), value(g.Predicted.High, g.Unit), Count(float64(g.PredictedAt)))
+			value(g.Predicted.Center, g.Unit), value(g.Predicted.Low, g.Unit), value(g.Predicted.High, g.Unit), simreport.Number(float64(g.PredictedAt)))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -79,7 +80,7 @@ func value(v float64, unit string) string {
 	case unit == cost.UnitBytes && v >= 10_000:
 		return fmt.Sprintf("%.1f kB", v/1000)
 	case v >= 1000:
-		return Count(v)
+		return simreport.Number(v)
 	}
 	return strconv.FormatFloat(v, 'g', 3, 64)
 }
@@ -100,15 +101,6 @@ func Nanoseconds(ns float64) string {
 	return fmt.Sprintf("%.0fns", ns)
 }
 
-// Count writes a whole number with a comma at each thousand.
-func Count(v float64) string {
-	text := strconv.FormatFloat(v, 'f', 0, 64)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}
-
 // WriteChanges writes what became of each row that is not as it was, and says how many are.
 func WriteChanges(w io.Writer, changes []study.Change) error {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
@@ -127,7 +119,7 @@ func WriteChanges(w io.Writer, changes []study.Change) error {
 			same++
 			continue
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%.3g\t%.2g\t%s\n", c.Name, Count(float64(c.Size)), c.Unit, value(c.Old.Center, c.Unit), value(c.New.Center, c.Unit), c.Ratio(), c.P, word)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%.3g\t%.2g\t%s\n", c.Name, simreport.Number(float64(c.Size)), c.Unit, value(c.Old.Center, c.Unit), value(c.New.Center, c.Unit), c.Ratio(), c.P, word)
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -33,7 +33,7 @@ func Compare(old, fresh []Row, alpha, threshold float64) []Change {
 	var changes []Change
 	for _, r := range fresh {
 		c := Change{Row: r, New: Summarize(r).Interval, P: 1}
-		if i := slices.IndexFunc(old, r.same); i < 0 {
+		if i := slices.IndexFunc(old, r.Same); i < 0 {
 			c.Fresh = true
 		} else {
 			c.Old = Summarize(old[i]).Interval
@@ -47,14 +47,15 @@ func Compare(old, fresh []Row, alpha, threshold float64) []Change {
 		c.Worse = !c.Fresh && c.P < alpha && c.New.Center > c.Old.Center*(1+threshold)
 	}
 	for _, r := range old {
-		if !slices.ContainsFunc(fresh, r.same) {
+		if !slices.ContainsFunc(fresh, r.Same) {
 			changes = append(changes, Change{Row: r, Old: Summarize(r).Interval, P: 1, Missing: true})
 		}
 	}
 	return changes
 }
 
-func (r Row) same(x Row) bool { return r.Name == x.Name && r.Size == x.Size && r.Unit == x.Unit }
+// Same reports whether two rows are of one operation at one size in one unit.
+func (r Row) Same(x Row) bool { return r.Name == x.Name && r.Size == x.Size && r.Unit == x.Unit }
 
 // holm makes the chance of any false alarm among all rows that of one (S. Holm: A Simple Sequentially Rejective Multiple Test
 // Procedure, Scandinavian Journal of Statistics 6, 1979).

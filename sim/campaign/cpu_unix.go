@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// processorTime is the time that processors have spent on this process.
-func processorTime() time.Duration {
+// ProcessorTime is the time that processors have spent on this process.
+func ProcessorTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		return 0

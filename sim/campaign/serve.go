@@ -58,9 +58,9 @@ func Serve(in io.Reader, out io.Writer, execute Execute) error {
 			return fmt.Errorf("read a job: %w", err)
 		}
 		tape.rewind()
-		before := processorTime()
+		before := ProcessorTime()
 		run := execute(job, tape)
-		run.CPU = processorTime() - before
+		run.CPU = ProcessorTime() - before
 		if err := answers.Encode(run); err != nil {
 			return fmt.Errorf("answer a job: %w", err)
 		}

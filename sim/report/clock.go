@@ -38,7 +38,7 @@ func short(d time.Duration) string {
 func long(d time.Duration) string {
 	switch {
 	case d >= 48*time.Hour:
-		return fmt.Sprintf("%sd%02dh", number(float64(d/(24*time.Hour))), d%(24*time.Hour)/time.Hour)
+		return fmt.Sprintf("%sd%02dh", Number(float64(d/(24*time.Hour))), d%(24*time.Hour)/time.Hour)
 	case d >= time.Hour:
 		return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
 	}

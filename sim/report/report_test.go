@@ -234,7 +234,7 @@ func TestShort(t *testing.T) {
 
 func TestNumber(t *testing.T) {
 	for x, want := range map[float64]string{0: "0", 3: "3", 2.5: "2.5", 999: "999", 1000: "1,000", 1234567.8: "1,234,568"} {
-		require.Equal(t, want, number(x))
+		require.Equal(t, want, Number(x))
 	}
 }
 

@@ -107,12 +107,12 @@ func states(b *bytes.Buffer, s *Summary) {
 	t := columns(b)
 	fmt.Fprintln(t, "STATES\tREACHED\t")
 	fmt.Fprintf(t, "marks\t%s\t%s\n", share(len(marks)-len(never), len(marks)), neverReached(never))
-	fmt.Fprintf(t, "distinct\t%s\t%s\n", number(float64(g.Seen)), pays(g, s.Runs))
+	fmt.Fprintf(t, "distinct\t%s\t%s\n", Number(float64(g.Seen)), pays(g, s.Runs))
 	t.Flush()
 	fmt.Fprintln(b)
 }
 
-func share(n, of int) string { return number(float64(n)) + " of " + number(float64(of)) }
+func share(n, of int) string { return Number(float64(n)) + " of " + Number(float64(of)) }
 
 func neverReached(names []string) string {
 	if len(names) == 0 {

@@ -39,8 +39,8 @@ func Verdicts(w io.Writer, s *Summary) error {
 func speed(b *bytes.Buffer, s *Summary) {
 	t := columns(b)
 	fmt.Fprintln(t, "RUNS\tSTEPS\tSTEPS/CPU-SECOND\tVIRTUAL\tWALL\tVIRTUAL : WALL\tWITHOUT IDLE GAPS")
-	fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.1fs\t%s\t%s\n\n", number(float64(s.Runs)), number(float64(s.Steps)), number(s.StepsPerCPUSecond()),
-		long(s.Virtual), s.Wall.Seconds(), number(s.Ratio(s.Virtual)), number(s.Ratio(s.Busy)))
+	fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%.1fs\t%s\t%s\n\n", Number(float64(s.Runs)), Number(float64(s.Steps)), Number(s.StepsPerCPUSecond()),
+		long(s.Virtual), s.Wall.Seconds(), Number(s.Ratio(s.Virtual)), Number(s.Ratio(s.Busy)))
 	t.Flush()
 }
 
@@ -101,7 +101,7 @@ func Conclusion(s *Summary) string {
 	var parts []string
 	for _, o := range []Outcome{Violated, Crashed, Stalled, Inconclusive} {
 		if n := s.Outcomes[o]; n > 0 {
-			parts = append(parts, number(float64(n))+" "+string(o))
+			parts = append(parts, Number(float64(n))+" "+string(o))
 		}
 	}
 	switch {
@@ -117,7 +117,7 @@ func runs(n int) string {
 	if n == 1 {
 		return "1 run"
 	}
-	return number(float64(n)) + " runs"
+	return Number(float64(n)) + " runs"
 }
 
 // count writes zero as a dot, so that the eye finds what is not zero.
@@ -125,11 +125,11 @@ func count(n int) string {
 	if n == 0 {
 		return "."
 	}
-	return number(float64(n))
+	return Number(float64(n))
 }
 
-// number writes digits in groups of three; numbers under ten keep one decimal unless they are whole.
-func number(x float64) string {
+// Number writes digits in groups of three; numbers under ten keep one decimal unless they are whole.
+func Number(x float64) string {
 	if math.Abs(x) < 10 && x != math.Trunc(x) {
 		return strconv.FormatFloat(x, 'f', 1, 64)
 	}
