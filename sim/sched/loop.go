@@ -44,8 +44,9 @@ type Loop struct {
 	start  time.Time
 	step   int
 	firing bool
-	last   *Point // the point that was taken last: whose actor ran last
-	calls  int    // calls so far, for Event.ID
+	timer  *time.Timer // of sleep, kept for its space
+	last   *Point      // the point that was taken last: whose actor ran last
+	calls  int         // calls so far, for Event.ID
 
 	frozen      map[int]bool // processes that stand still
 	ready       []*Point     // by label
@@ -176,11 +177,15 @@ func (l *Loop) Run(until time.Duration, maxSteps int, stop func() bool) bool {
 
 // sleep lets virtual time pass, at most d, until somebody offers a point.
 func (l *Loop) sleep(d time.Duration) {
-	t := time.NewTimer(d)
+	if l.timer == nil {
+		l.timer = time.NewTimer(d)
+	} else {
+		l.timer.Reset(d)
+	}
 	select {
-	case <-t.C:
+	case <-l.timer.C:
 	case <-l.offered:
-		t.Stop()
+		l.timer.Stop()
 	}
 }
 
@@ -250,6 +255,9 @@ func (l *Loop) fire(p *Point) {
 		d = l.cfg.Decide(*p.Site)
 	}
 	e := trace.Event{Step: l.step, At: l.Now(), Kind: p.Kind, Label: p.Label, Proc: p.Proc, Actor: p.Actor}
+	if p.owner != nil {
+		p.owner.forget(p)
+	}
 	l.firing = true // the point's own event comes first, but is complete only afterwards
 	p.Fire(&e, d)
 	l.firing = false

@@ -37,7 +37,8 @@ type Point struct {
 	// Step, At, Kind, Label, Proc and Actor. It may Offer further points.
 	Fire func(e *trace.Event, d fault.Decision)
 
-	gone bool // taken or withdrawn; guarded by the loop
+	owner *Process // whose end takes the point along; nil if nobody's
+	gone  bool     // taken or withdrawn; guarded by the loop
 }
 
 // Strategy picks the next point.

@@ -5,9 +5,6 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-
-	"github.com/holdfast-sim/holdfast/sim/fault"
-	"github.com/holdfast-sim/holdfast/sim/trace"
 )
 
 // ErrCut is what a crashed incarnation's calls return: nobody is meant to see it, for the process is gone.
@@ -23,33 +20,40 @@ type Process struct {
 	after atomic.Int64 // calls that ended with ErrCut
 
 	mu       sync.Mutex
-	ordinals map[string]int
+	ordinals map[string]*int
+	label    []byte // the last label, kept for its space
 	waiting  map[*Point]bool
 }
 
 // NewProcess returns an incarnation.
 func (l *Loop) NewProcess(num int) *Process {
-	return &Process{Num: num, loop: l, cut: make(chan struct{}), ordinals: make(map[string]int), waiting: make(map[*Point]bool)}
+	return &Process{Num: num, loop: l, cut: make(chan struct{}), ordinals: make(map[string]*int), waiting: make(map[*Point]bool)}
 }
 
 // Label makes the label of a point of this process: parts joined by slashes, and the ordinal of that very combination.
 func (p *Process) Label(actor, verb, resource, name string) string {
-	base := "p" + strconv.Itoa(p.Num) + "/" + actor + "/" + verb + "/" + resource + "/" + name
 	p.mu.Lock()
-	p.ordinals[base]++
-	n := p.ordinals[base]
-	p.mu.Unlock()
-	return base + "#" + strconv.Itoa(n)
+	defer p.mu.Unlock()
+	b := append(p.label[:0], 'p')
+	b = strconv.AppendInt(b, int64(p.Num), 10)
+	for _, part := range [...]string{actor, verb, resource, name} {
+		b = append(b, '/')
+		b = append(b, part...)
+	}
+	n, ok := p.ordinals[string(b)]
+	if !ok {
+		n = new(int)
+		p.ordinals[string(b)] = n
+	}
+	*n++
+	b = append(b, '#')
+	p.label = strconv.AppendInt(b, int64(*n), 10)
+	return string(p.label)
 }
 
 // Offer adds a point that goes when the process is cut. Any goroutine may call it.
 func (p *Process) Offer(pt *Point) {
-	pt.Proc = p.Num
-	fire := pt.Fire
-	pt.Fire = func(e *trace.Event, d fault.Decision) {
-		p.forget(pt)
-		fire(e, d)
-	}
+	pt.Proc, pt.owner = p.Num, p
 	p.mu.Lock()
 	dead := p.waiting == nil
 	if !dead {

@@ -75,10 +75,13 @@ func text(b []byte, key, v string) []byte {
 	return quote(b, v)
 }
 
+// odd has a bit for each byte below 64 that does not stand for itself in a JSON string of encoding/json.
+const odd uint64 = 1<<' ' - 1 | 1<<'"' | 1<<'<' | 1<<'>' | 1<<'&'
+
 // quote appends a JSON string; what is not plain ASCII is left to encoding/json.
 func quote(b []byte, v string) []byte {
 	for i := range len(v) {
-		if c := v[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+		if c := v[i]; c >= utf8.RuneSelf || c == '\\' || odd>>c&1 != 0 {
 			q, _ := json.Marshal(v) // a string cannot fail
 			return append(b, q...)
 		}
