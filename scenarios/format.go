@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,15 +15,15 @@ import (
 // Format returns the canonical YAML of a scenario: fields in the order of the types, what is zero left out, each volume,
 // step and fault on one line, steps in order of time. For a valid scenario with its steps in order, Parse(Format(s)) is s.
 func Format(s *Scenario) []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "apiVersion: %s\nkind: %s\nmetadata:\n", quote(s.APIVersion), quote(s.Kind))
-	block(&b, reflect.ValueOf(s.Metadata))
-	b.WriteString("spec:\n")
+	f := formatter{fields: make(map[reflect.Type][]field)}
+	fmt.Fprintf(&f, "apiVersion: %s\nkind: %s\nmetadata:\n", quote(s.APIVersion), quote(s.Kind))
+	f.block(reflect.ValueOf(s.Metadata))
+	f.WriteString("spec:\n")
 	spec := s.Spec
 	spec.Timeline = slices.Clone(spec.Timeline)
 	sortSteps(spec.Timeline)
-	block(&b, reflect.ValueOf(spec))
-	return b.Bytes()
+	f.block(reflect.ValueOf(spec))
+	return f.Bytes()
 }
 
 // Digest is the SHA-256 of a scenario's canonical text, as Format writes it, in hex.
@@ -33,84 +32,130 @@ func Digest(text []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// formatter writes one scenario.
+type formatter struct {
+	bytes.Buffer
+	fields map[reflect.Type][]field
+}
+
+// fieldsOf remembers the fields of a type: a timeline has many steps.
+func (f *formatter) fieldsOf(t reflect.Type) []field {
+	fields, ok := f.fields[t]
+	if !ok {
+		fields = fieldsOf(t)
+		f.fields[t] = fields
+	}
+	return fields
+}
+
 // block writes the fields of a struct, one a line; a list of structs has a line for each.
-func block(b *bytes.Buffer, v reflect.Value) {
-	for i, f := range fieldsOf(v.Type()) {
+func (f *formatter) block(v reflect.Value) {
+	for i, field := range f.fieldsOf(v.Type()) {
 		val := v.Field(i)
-		if f.optional && empty(val) {
+		if field.optional && empty(val) {
 			continue
 		}
+		f.WriteString("  " + field.name + ":")
 		if _, isNodes := val.Interface().(Nodes); !isNodes && val.Kind() == reflect.Slice && val.Type().Elem().Kind() == reflect.Struct {
-			fmt.Fprintf(b, "  %s:\n", f.name)
 			for j := range val.Len() {
-				fmt.Fprintf(b, "  - %s\n", flow(val.Index(j)))
+				f.WriteString("\n  - ")
+				f.flow(val.Index(j))
 			}
-			continue
+		} else {
+			f.WriteByte(' ')
+			f.flow(val)
 		}
-		fmt.Fprintf(b, "  %s: %s\n", f.name, flow(val))
+		f.WriteByte('\n')
 	}
 }
 
-// flow returns a value in YAML's flow style, on one line.
-func flow(v reflect.Value) string {
-	switch x := v.Interface().(type) {
-	case Duration:
-		return x.String()
-	case Nodes:
-		if len(x) > 0 && slices.Equal(x, numberedNodes(len(x))) {
-			return strconv.Itoa(len(x))
-		}
-	case Node:
-		if x == (Node{Name: x.Name}) {
-			return quote(x.Name)
-		}
-	case Invariant:
-		if x == (Invariant{Name: x.Name}) {
-			return quote(x.Name)
-		}
+// flow writes a value in YAML's flow style, on one line.
+func (f *formatter) flow(v reflect.Value) {
+	if text, ok := short(v); ok {
+		f.WriteString(text)
+		return
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
-		return flow(v.Elem())
+		f.flow(v.Elem())
 	case reflect.Slice:
-		items := make([]string, v.Len())
-		for i := range items {
-			items[i] = flow(v.Index(i))
-		}
-		return "[" + strings.Join(items, ", ") + "]"
-	case reflect.Struct:
-		var items []string
-		for i, f := range fieldsOf(v.Type()) {
-			if !f.optional || !empty(v.Field(i)) {
-				items = append(items, f.name+": "+flow(v.Field(i)))
+		f.WriteByte('[')
+		for i := range v.Len() {
+			if i > 0 {
+				f.WriteString(", ")
 			}
+			f.flow(v.Index(i))
 		}
-		return "{" + strings.Join(items, ", ") + "}"
+		f.WriteByte(']')
+	case reflect.Struct:
+		f.flowFields(v)
 	case reflect.String:
-		return quote(v.String())
+		f.WriteString(quote(v.String()))
 	case reflect.Bool:
-		return strconv.FormatBool(v.Bool())
+		f.WriteString(strconv.FormatBool(v.Bool()))
 	case reflect.Int:
-		return strconv.FormatInt(v.Int(), 10)
+		f.WriteString(strconv.FormatInt(v.Int(), 10))
 	case reflect.Uint64:
-		return "0x" + strconv.FormatUint(v.Uint(), 16)
+		f.WriteString("0x" + strconv.FormatUint(v.Uint(), 16))
 	case reflect.Float64:
-		return strconv.FormatFloat(v.Float(), 'g', -1, 64)
+		f.WriteString(strconv.FormatFloat(v.Float(), 'g', -1, 64))
+	default:
+		panic(fmt.Sprintf("scenarios: no text form for a %s", v.Type()))
 	}
-	panic(fmt.Sprintf("scenarios: no text form for a %s", v.Type()))
+}
+
+// short returns the text of a value that has one shorter than its kind's.
+func short(v reflect.Value) (string, bool) {
+	switch v.Type() {
+	case reflect.TypeFor[Duration]():
+		return v.Interface().(Duration).String(), true
+	case reflect.TypeFor[Nodes]():
+		x := v.Interface().(Nodes)
+		return strconv.Itoa(len(x)), len(x) > 0 && slices.Equal(x, numberedNodes(len(x)))
+	case reflect.TypeFor[Node]():
+		x := v.Interface().(Node)
+		return quote(x.Name), x == (Node{Name: x.Name})
+	case reflect.TypeFor[Invariant]():
+		x := v.Interface().(Invariant)
+		return quote(x.Name), x == (Invariant{Name: x.Name})
+	}
+	return "", false
+}
+
+func (f *formatter) flowFields(v reflect.Value) {
+	sep := "{"
+	for i, field := range f.fieldsOf(v.Type()) {
+		if !field.optional || !empty(v.Field(i)) {
+			f.WriteString(sep + field.name + ": ")
+			f.flow(v.Field(i))
+			sep = ", "
+		}
+	}
+	if sep == "{" {
+		f.WriteByte('{')
+	}
+	f.WriteByte('}')
 }
 
 func empty(v reflect.Value) bool { return v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0 }
 
-var (
-	plainText = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._/-]*$`)
-	// notText are the words that YAML 1.1 or 1.2 reads as something else.
-	notText = []string{"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
-)
+// notText are the words that YAML 1.1 or 1.2 reads as something else.
+var notText = []string{"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
+
+// plainText reports whether text is a letter, and then letters, digits and . _ / -
+func plainText(s string) bool {
+	for i, c := range []byte(s) {
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		if !letter && (i == 0 || (c < '0' || c > '9') && strings.IndexByte("._/-", c) < 0) {
+			return false
+		}
+	}
+	return s != ""
+}
 
 // quote returns text as it stands if every reader of YAML takes it for text, else in double quotes.
 func quote(s string) string {
-	if plainText.MatchString(s) && !slices.Contains(notText, strings.ToLower(s)) {
+	if plainText(s) && !slices.ContainsFunc(notText, func(word string) bool { return strings.EqualFold(s, word) }) {
 		return s
 	}
 	var b strings.Builder
