@@ -16,9 +16,9 @@ type registry struct {
 	*prometheus.Registry
 	mu         sync.Mutex // guards collectors: a system may register what it likes when it likes
 	collectors []prometheus.Collector
-	told       map[prometheus.Metric]told
+	told       map[prometheus.Metric]series
 	out        chan prometheus.Metric
-	values     map[string]float64 // what was read last
+	numbers    map[string]*number // by name
 	changes    []change
 	metric     dto.Metric          // kept for its space
 	histograms []prometheus.Metric // likewise
@@ -35,8 +35,8 @@ const metricsMax = 4096
 
 func newRegistry() *registry {
 	return &registry{
-		Registry: prometheus.NewRegistry(), told: make(map[prometheus.Metric]told), out: make(chan prometheus.Metric, metricsMax),
-		values: make(map[string]float64),
+		Registry: prometheus.NewRegistry(), told: make(map[prometheus.Metric]series), out: make(chan prometheus.Metric, metricsMax),
+		numbers: make(map[string]*number),
 	}
 }
 
@@ -83,7 +83,7 @@ func (m *registry) read() []change {
 		c.Collect(m.out)
 		for len(m.out) > 0 {
 			metric := <-m.out
-			if t, ok := m.told[metric]; ok && t.sum != "" {
+			if s := m.told[metric]; s.sum != nil {
 				m.histograms = append(m.histograms, metric)
 			} else {
 				fresh = m.enter(metric) || fresh
@@ -98,8 +98,15 @@ func (m *registry) read() []change {
 	return m.changes
 }
 
-// told is how a metric is told: its name with its labels, and for a histogram that of its sum.
-type told struct{ name, sum string }
+// series is what a metric tells over time: a number, and for a histogram that of its observations and their sum.
+type series struct{ value, sum *number }
+
+// number is one of the numbers of a metric, by name with labels, as it was read last.
+type number struct {
+	name  string
+	value float64
+	known bool
+}
 
 // enter takes over what a metric says, and reports whether that is new.
 func (m *registry) enter(metric prometheus.Metric) bool {
@@ -108,50 +115,60 @@ func (m *registry) enter(metric prometheus.Metric) bool {
 	if metric.Write(d) != nil {
 		return false // a metric that cannot be told has no value
 	}
-	t := m.tell(metric, d)
+	s := m.tell(metric, d)
 	switch {
 	case d.Counter != nil:
-		return m.set(t.name, d.Counter.GetValue())
+		return m.set(s.value, d.Counter.GetValue())
 	case d.Gauge != nil:
-		return m.set(t.name, d.Gauge.GetValue())
+		return m.set(s.value, d.Gauge.GetValue())
 	case d.Histogram != nil:
-		counted := m.set(t.name, float64(d.Histogram.GetSampleCount()))
-		return m.set(t.sum, d.Histogram.GetSampleSum()) || counted
+		counted := m.set(s.value, float64(d.Histogram.GetSampleCount()))
+		return m.set(s.sum, d.Histogram.GetSampleSum()) || counted
 	}
 	return false
 }
 
 // set takes over a number, and reports whether it is new.
-func (m *registry) set(name string, v float64) bool {
-	old, ok := m.values[name]
-	if ok && old == v || math.IsNaN(v) || math.IsInf(v, 0) {
+func (m *registry) set(n *number, v float64) bool {
+	if n.known && n.value == v || math.IsNaN(v) || math.IsInf(v, 0) {
 		return false
 	}
-	m.values[name] = v
-	if ok || v != 0 { // from the start everything is zero
-		m.changes = append(m.changes, change{name, v})
+	if n.known || v != 0 { // from the start everything is zero
+		m.changes = append(m.changes, change{n.name, v})
 	}
+	n.value, n.known = v, true
 	return true
 }
 
 // fullName begins the metric's name in a description, which has no other way to tell it.
 const fullName = `fqName: "`
 
-func (m *registry) tell(metric prometheus.Metric, d *dto.Metric) told {
-	t, ok := m.told[metric]
+// tell returns the series of a metric. One that was unregistered and comes again goes on.
+func (m *registry) tell(metric prometheus.Metric, d *dto.Metric) series {
+	s, ok := m.told[metric]
 	if ok {
-		return t
+		return s
 	}
+	var name string
 	if _, rest, found := strings.Cut(metric.Desc().String(), fullName); found {
-		t.name, _, _ = strings.Cut(rest, `"`)
+		name, _, _ = strings.Cut(rest, `"`)
 	}
 	if d.Histogram != nil {
-		t.sum = t.name + "_sum" + labels(d)
-		t.name += "_count"
+		s.sum = m.number(name + "_sum" + labels(d))
+		name += "_count"
 	}
-	t.name += labels(d)
-	m.told[metric] = t
-	return t
+	s.value = m.number(name + labels(d))
+	m.told[metric] = s
+	return s
+}
+
+func (m *registry) number(name string) *number {
+	n, ok := m.numbers[name]
+	if !ok {
+		n = &number{name: name}
+		m.numbers[name] = n
+	}
+	return n
 }
 
 func labels(d *dto.Metric) string {
