@@ -32,6 +32,7 @@ type incarnation struct {
 	inflight map[int]*operation
 	bursts   []*burst
 	prober   *prober
+	crew     crew // for operations
 }
 
 // operation is a call of the system under test.
@@ -172,7 +173,13 @@ func (in *incarnation) die() {
 		ctx.end(context.Canceled)
 	}
 	in.hangUp()
+	in.release()
+}
+
+// release lets the goroutines go that serve the system.
+func (in *incarnation) release() {
 	in.prober.end()
+	in.crew.end()
 }
 
 // hangUp breaks the connection to every caller.
@@ -200,10 +207,10 @@ func (in *incarnation) start(ev *trace.Event, op *operation, call func(ctx conte
 	in.inflight[op.num] = op
 	op.timer = in.deadlinePoint(op, actor)
 	in.proc.Offer(op.timer)
-	go func() {
+	in.crew.do(func() {
 		err := guard(func() error { return call(op.ctx) })
 		in.proc.Offer(in.returnPoint(op, actor, err))
-	}()
+	})
 }
 
 // quiet is the root of the system's contexts: what client-go logs about injected faults goes nowhere.

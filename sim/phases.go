@@ -177,7 +177,7 @@ func (e *engine) teardown() {
 			in.giveUp(op, context.Canceled)
 		}
 		e.loop.Run(e.loop.Now()+teardownMax, e.loop.Steps()+maxStepsDefault/10, func() bool { return !in.running && in.quiet() })
-		in.prober.end()
+		in.release()
 		e.loop.Settle()
 		if e.born == 1 && e.crash == nil && !e.out {
 			e.countGoroutines(in.running)
