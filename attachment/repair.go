@@ -197,6 +197,14 @@ func (t *Turn) repair(ctx context.Context) error {
 	return fmt.Errorf("others wrote %d times in between: %w", attemptsMax, last)
 }
 
+// Clean reports whether Repair has nothing to do.
+func (m *Manager) Clean() bool {
+	now := m.Elapsed()
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return len(m.dirty) == 0 && len(m.suspects) == 0 && !m.stamps.stale(now)
+}
+
 // Repair settles what is in doubt: dirty volumes, and records that somebody else has written. A volume in use is left to its
 // user. It goes on to the next volume after an error, and returns all errors joined. It also forgets old detach stamps. Call
 // it once in each pass.

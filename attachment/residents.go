@@ -8,7 +8,8 @@ import (
 // residents are all holders by node, so that whoever asks about nodes does not have to look at every volume.
 type residents struct {
 	byName map[string]*resident // one of the name; those of other uids follow it
-	all    []*resident          // in no order
+	all    []*resident          // in no order, but that those that were shown as fresh come first
+	shown  int                  // how many those are
 	held   int                  // holders of all volumes
 }
 
@@ -68,8 +69,11 @@ func (r *residents) remove(h holder, volume string) {
 	if delete(n.volumes, volume); len(n.volumes) > 0 {
 		return
 	}
-	last := r.all[len(r.all)-1]
-	r.all[n.at], last.at = last, n.at
+	if n.at < r.shown {
+		r.shown--
+		r.swap(n.at, r.shown)
+	}
+	r.swap(n.at, len(r.all)-1)
 	r.all[len(r.all)-1] = nil
 	r.all = r.all[:len(r.all)-1]
 	switch first := r.byName[n.name]; {
@@ -83,6 +87,20 @@ func (r *residents) remove(h holder, volume string) {
 	default:
 		delete(r.byName, n.name)
 	}
+}
+
+// show returns a node that was not shown before, if there is one.
+func (r *residents) show() (identity, bool) {
+	if r.shown == len(r.all) {
+		return identity{}, false
+	}
+	r.shown++
+	return r.all[r.shown-1].identity, true
+}
+
+func (r *residents) swap(i, j int) {
+	r.all[i], r.all[j] = r.all[j], r.all[i]
+	r.all[i].at, r.all[j].at = i, j
 }
 
 // volumesOn returns the volumes of all nodes of a name, sorted.
@@ -117,6 +135,19 @@ func (m *Manager) Nodes(visit func(name, uid string) bool) {
 			if !visit(node.name, node.uid) {
 				return
 			}
+		}
+	}
+}
+
+// Fresh calls visit with each node that has got its first volume since Fresh was called last, if it still has one, until visit returns
+// false. It is for one caller, who has to see each node once: a second one would miss what the first was told. visit may call the Manager.
+func (m *Manager) Fresh(visit func(name, uid string) bool) {
+	for {
+		m.mu.Lock()
+		node, ok := m.residents.show()
+		m.mu.Unlock()
+		if !ok || !visit(node.name, node.uid) {
+			return
 		}
 	}
 }

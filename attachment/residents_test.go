@@ -2,6 +2,7 @@ package attachment
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -13,7 +14,7 @@ import (
 func TestResidentsAreWhatTheHoldersSay(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := residents{byName: map[string]*resident{}}
-		held := map[string][]holder{}
+		held, shown := map[string][]holder{}, map[identity]bool{}
 		one := rapid.Custom(func(t *rapid.T) holder {
 			return holder{node: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "node"), uid: rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "uid"),
 				epoch: uint64(rapid.IntRange(1, 2).Draw(t, "epoch"))}
@@ -24,6 +25,17 @@ func TestResidentsAreWhatTheHoldersSay(t *testing.T) {
 			r.move(volume, held[volume], to)
 			held[volume] = to
 			check(t, r, held)
+			maps.DeleteFunc(shown, func(k identity, _ bool) bool { return r.find(k.name, k.uid) == nil })
+			for range rapid.IntRange(0, 2).Draw(t, "looks") {
+				if k, ok := r.show(); ok {
+					require.NotContains(t, shown, k, "each is shown once")
+					shown[k] = true
+				}
+			}
+			require.Len(t, shown, r.shown)
+			for _, n := range r.all[:r.shown] {
+				require.Contains(t, shown, n.identity)
+			}
 		}
 		for volume, from := range held {
 			r.move(volume, from, nil)

@@ -58,6 +58,11 @@ func (s *stamps) prune(now time.Duration) (forgotten []string) {
 	return forgotten
 }
 
+// stale reports whether prune has something to do.
+func (s *stamps) stale(now time.Duration) bool {
+	return len(s.queue) > 0 && now-s.queue[0].at >= s.grace
+}
+
 // within reports whether the volume's stamp is younger than g.
 func (s *stamps) within(volume string, now, g time.Duration) bool {
 	st, ok := s.byVolume[volume]

@@ -41,6 +41,16 @@ func BenchmarkPass(b *testing.B) {
 	})
 }
 
+// BenchmarkEvent is a node event that concerns no attachment, and the pass that it begins.
+func BenchmarkEvent(b *testing.B) {
+	loaded(b, 1_000_000, 0, func(b *testing.B, l *load.Load) {
+		for b.Loop() {
+			l.Event()
+		}
+		b.ReportMetric(float64(l.Calls())/float64(b.N), "calls/op")
+	})
+}
+
 // BenchmarkClear is the pass in which the grace periods end of what is stale.
 func BenchmarkClear(b *testing.B) {
 	for _, stale := range []float64{0.001, 0.01, 0.1, 1} {

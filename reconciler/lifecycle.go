@@ -17,6 +17,7 @@ type run struct {
 	wake   chan struct{}   // capacity 1: triggers coalesce
 	before <-chan struct{} // the run before this one is over; nil if there was none
 	over   chan struct{}   // nothing of this run happens any more
+	dirty  dirty           // what the next pass has to look at
 }
 
 // Start starts the loop and returns at once; a first pass runs as soon as the loop does. The calls of all passes are made in
@@ -55,6 +56,7 @@ func (r *Reconciler) Stop() {
 // does nothing: the next Start begins with a pass anyway.
 func (r *Reconciler) Trigger() {
 	if n := r.current(); n != nil {
+		n.dirty.addAll()
 		n.nudge()
 	}
 }
@@ -68,6 +70,12 @@ func (r *Reconciler) current() *run {
 // running is false from the moment at which the run is told to end. The end of a context that is not of the standard
 // library reaches the derived one a little later, so the parent is asked too.
 func (n *run) running() bool { return n.parent.Err() == nil && n.ctx.Err() == nil }
+
+// lost is told that a node is not there any more.
+func (n *run) lost(name string) {
+	n.dirty.add(name)
+	n.nudge()
+}
 
 func (n *run) nudge() {
 	select {
@@ -87,19 +95,26 @@ func (n *run) loop() {
 	}
 	// Nobody watched the nodes until now: a node of unknown uid may have come and gone.
 	n.missing.keep(func(k nodeKey) bool { return k.uid != "" })
-	nodes := newNodeCache(n.cfg.Client, n.cfg.Clock, n.nudge, func(name string) { n.missing.stop(nodeKey{name: name}) })
+	nodes := newNodeCache(n.cfg.Client, n.cfg.Clock, n.lost, func(name string) { n.missing.stop(nodeKey{name: name}) })
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	defer n.cancel()
 	watching.Go(func() { nodes.run(n.ctx) })
 
-	for retries := 0; ; {
+	n.dirty.addAll() // of what happened before, nobody has told this run
+	for retries, whole := 0, n.elapsed(); ; {
 		select { // what has been asked for until here, this pass answers
 		case <-n.wake:
 		default:
 		}
 		begun := n.elapsed()
-		p := n.pass(n.ctx, nodes)
+		if begun-whole >= n.cfg.Interval {
+			n.dirty.addAll()
+		}
+		p := n.pass(n.ctx, nodes, &n.dirty)
+		if p.whole {
+			whole = begun
+		}
 		if p.retry {
 			retries++
 		} else {

@@ -17,7 +17,7 @@ type nodeCache struct{ informer cache.SharedIndexInformer }
 
 // newNodeCache returns the cache of a run. It calls gone when a node, or a node of one uid, is there no longer, and seen
 // when a node appears. Both are called on the informer's goroutine, after the cache has changed.
-func newNodeCache(client kubernetes.Interface, clk clock.Clock, gone func(), seen func(name string)) *nodeCache {
+func newNodeCache(client kubernetes.Interface, clk clock.Clock, gone, seen func(name string)) *nodeCache {
 	nodes := client.CoreV1().Nodes()
 	informer := deadline.Informer(client, deadline.Source[*corev1.NodeList]{List: nodes.List, Watch: nodes.Watch}, &corev1.Node{}, clk, listTimeout, nil)
 	// Both calls are refused only by an informer that has run.
@@ -28,10 +28,13 @@ func newNodeCache(client kubernetes.Interface, clk clock.Clock, gone func(), see
 			// A relist that missed a deletion and a creation shows them as one update.
 			if n := obj.(*corev1.Node); n.UID != old.(*corev1.Node).UID {
 				seen(n.Name)
-				gone()
+				gone(n.Name)
 			}
 		},
-		DeleteFunc: func(any) { gone() },
+		DeleteFunc: func(obj any) {
+			name, _ := cache.DeletionHandlingMetaNamespaceKeyFunc(obj) // of a node, or of what a relist found gone: neither has an error
+			gone(name)
+		},
 	})
 	return &nodeCache{informer: informer}
 }

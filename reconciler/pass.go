@@ -25,25 +25,29 @@ const (
 	retryFirst  = 500 * time.Millisecond
 )
 
-// pass is one look at everything. It decides from state alone; what woke it does not matter.
+// pass is one look at every node of which something may have changed, now and then at all of them. It decides from state alone; what
+// woke it does not matter.
 type pass struct {
 	*Reconciler
 	ctx   context.Context
 	nodes *nodeCache
+	dirty *dirty
 
-	retry    bool          // something was kept on doubt: look again soon
-	deadline time.Duration // the end of the first grace period that runs, if deferred
+	names    map[string]struct{} // nodes to look at
+	whole    bool                // or all that have volumes
+	retry    bool                // something was kept on doubt: look again soon
+	deadline time.Duration       // the end of the first grace period that runs, if deferred
 	deferred bool
 }
 
 // pass runs one. It is cut short when ctx ends.
-func (r *Reconciler) pass(ctx context.Context, nodes *nodeCache) *pass {
-	p := &pass{Reconciler: r, ctx: ctx, nodes: nodes}
+func (r *Reconciler) pass(ctx context.Context, nodes *nodeCache, d *dirty) *pass {
+	p := &pass{Reconciler: r, ctx: ctx, nodes: nodes, dirty: d}
 	begun := r.elapsed()
 	r.metrics.add(r.metrics.begun, 1)
 	r.cfg.Manager.ExpireMigrations()
 	p.clearStale()
-	if ctx.Err() == nil {
+	if ctx.Err() == nil && !r.cfg.Manager.Clean() {
 		p.retry = p.left("repair", p.call(r.cfg.Manager.Repair)) || p.retry
 	}
 	if r.cfg.Sweeper != nil && ctx.Err() == nil {
@@ -77,6 +81,7 @@ func (p *pass) call(do func(context.Context) error) error {
 // clearStale is the pass proper: find the suspects, ask the API server about their nodes, clear what has been gone for the
 // grace period.
 func (p *pass) clearStale() {
+	p.begin()
 	held := p.cfg.Manager.Held()
 	p.missing.keep(p.inUse)
 	if held == 0 {
@@ -86,6 +91,7 @@ func (p *pass) clearStale() {
 	if !p.nodes.filled() {
 		now := snapshot(there) // what comes while this pass waits is the next one's
 		if !p.waitForCache() {
+			p.dirty.addAll()
 			p.failOpen(now.all(), "the cache of nodes is not filled yet")
 			return
 		}
@@ -113,6 +119,14 @@ func (p *pass) clearStale() {
 	}
 }
 
+// begin decides what to look at. A run that has just begun does not know yet what has changed.
+func (p *pass) begin() {
+	p.names, p.whole = p.dirty.take()
+	if p.whole = p.whole || !p.nodes.filled(); p.whole {
+		p.cfg.Manager.Fresh(func(string, string) bool { return true }) // they are among all
+	}
+}
+
 // inUse reports whether an instance names the node in this way.
 func (p *pass) inUse(k nodeKey) bool {
 	return slices.ContainsFunc(p.cfg.Manager.On(k.name), func(i attachment.Instance) bool { return keyOf(i) == k })
@@ -123,7 +137,7 @@ func (p *pass) inUse(k nodeKey) bool {
 // instance that names it, those too whose node an old cache shows still.
 func (p *pass) suspects(there view) map[string][]attachment.Instance {
 	var suspects map[string][]attachment.Instance
-	there.Nodes(func(name, uid string) bool {
+	p.visit(there, func(name, uid string) bool {
 		if k := (nodeKey{name, uid}); p.nodes.has(k) && !p.missing.running(k) {
 			return true
 		}
@@ -136,11 +150,26 @@ func (p *pass) suspects(there view) map[string][]attachment.Instance {
 	for name := range suspects {
 		if on := there.On(name); len(on) > 0 {
 			suspects[name] = on
+			p.dirty.add(name)
 		} else {
 			delete(suspects, name) // they have gone meanwhile
 		}
 	}
 	return suspects
+}
+
+// visit visits the nodes that may have become suspect since the last pass, or all that have volumes.
+func (p *pass) visit(there view, visit func(name, uid string) bool) {
+	if p.whole {
+		there.Nodes(visit)
+		return
+	}
+	p.cfg.Manager.Fresh(visit)
+	for name := range p.names {
+		for _, i := range there.On(name) {
+			visit(name, i.UID)
+		}
+	}
 }
 
 // waitForCache waits for the first list of a run that has just begun.

@@ -454,6 +454,8 @@ type failing struct {
 
 func (f *failing) Repair(context.Context) error { f.repairs++; return errors.New("a record is broken") }
 
+func (f *failing) Clean() bool { return false }
+
 // sweeper counts.
 type sweeper struct {
 	sweeps int
@@ -479,5 +481,39 @@ func TestPass_StepsDoNotEndIt(t *testing.T) {
 		passes := int(w.metric("holdfast_reconcile_passes_total"))
 		require.Equal(t, []int{passes, passes}, []int{m.repairs, s.sweeps}, "each pass")
 		require.Greater(t, passes, 3, "a repair that failed is tried again soon")
+	})
+}
+
+// counting is a Manager that counts the looks at all nodes.
+type counting struct {
+	*attachment.Manager
+	looks int
+}
+
+func (c *counting) Nodes(visit func(name, uid string) bool) { c.looks++; c.Manager.Nodes(visit) }
+
+func TestPass_LooksAtWhatHasChanged(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var m *counting
+		w := newWorld(t, []string{"a", "b", "c"}, func(c *reconciler.Config) {
+			m = &counting{Manager: c.Manager.(*attachment.Manager)}
+			c.Manager = m
+		})
+		w.attach("v", "a")
+		w.attach("u", "b")
+		w.start()
+		defer w.Stop()
+		first := m.looks
+		w.delete("c")
+		w.delete("a")
+		w.after(grace)
+		require.Empty(t, w.holders("v"))
+		require.Equal(t, first, m.looks, "events look at the nodes that they name")
+		w.Trigger()
+		w.after(time.Second)
+		require.Equal(t, first+1, m.looks, "who asks for a pass gets a whole one")
+		w.after(2 * reconciler.DefaultInterval)
+		require.Greater(t, m.looks, first+1, "and now and then there is one")
+		require.NotEmpty(t, w.holders("u"))
 	})
 }

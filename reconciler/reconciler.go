@@ -52,10 +52,14 @@ type Manager interface {
 	Held() int
 	// Nodes visits the nodes that have, or may have, volumes, until visit returns false.
 	Nodes(visit func(name, uid string) bool)
+	// Fresh visits the nodes that have got their first volume since it was called last.
+	Fresh(visit func(name, uid string) bool)
 	// On returns the instances on every node of a name, whatever its uid, sorted by volume.
 	On(name string) []attachment.Instance
 	// Begin takes the turn on a volume, so that what is looked at is what is cleared.
 	Begin(ctx context.Context, volume string) (*attachment.Turn, error)
+	// Clean reports whether Repair has nothing to do.
+	Clean() bool
 	// Repair reads what is dirty again.
 	Repair(ctx context.Context) error
 	// ExpireMigrations counts the migrations past their timeout, each once.

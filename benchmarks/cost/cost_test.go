@@ -19,12 +19,12 @@ func TestEveryRowHasEveryRound(t *testing.T) {
 	p := cost.Plan{Sizes: []int{50, 200}, Stale: []float64{0.1, 1}, Rounds: 3, Least: time.Microsecond, Each: func(done, of int) {
 		last++
 		require.Equal(t, last, done)
-		require.Equal(t, 3*2*8, of)
+		require.Equal(t, 3*2*9, of)
 	}}
 	rows, err := p.Run(context.Background())
 	require.NoError(t, err)
-	require.Equal(t, 3*2*8, last)
-	require.Len(t, rows, 2*(4*3+4*4))
+	require.Equal(t, 3*2*9, last)
+	require.Len(t, rows, 2*(4*3+4*5))
 	for _, r := range rows {
 		require.Len(t, r.Values, 3, r)
 		if r.Unit == cost.UnitCalls && r.Name == cost.Pass {

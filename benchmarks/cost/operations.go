@@ -13,6 +13,7 @@ import (
 // The names of the operations.
 const (
 	Pass         = "Pass"         // a whole pass of the Reconciler in which nothing has changed
+	Event        = "Event"        // a node without volumes is deleted, and comes again: the pass between looks at no other
 	LoseNode     = "LoseNode"     // a node with ten attachments is deleted: the pass that finds it missing, and the one that clears
 	Clear        = "Clear"        // the pass in which the grace periods of what is stale end
 	TrackUntrack = "TrackUntrack" // an attachment comes and goes
@@ -27,6 +28,7 @@ func (p Plan) makers() (all []func() (*trial, error)) {
 		all = append(all,
 			func() (*trial, error) { return control(n), nil },
 			func() (*trial, error) { return steady(n) },
+			func() (*trial, error) { return event(n) },
 			func() (*trial, error) { return copying(n), nil },
 			func() (*trial, error) { return listing(n) },
 			func() (*trial, error) { return pair(n) },
@@ -44,6 +46,14 @@ func steady(n int) (*trial, error) {
 		return nil, err
 	}
 	return &trial{name: Pass, size: n, do: func() error { l.Pass(); return nil }, calls: l.Calls, close: l.Close}, nil
+}
+
+func event(n int) (*trial, error) {
+	l, err := load.New(load.Shape{Attachments: n})
+	if err != nil {
+		return nil, err
+	}
+	return &trial{name: Event, size: n, do: func() error { l.Event(); return nil }, calls: l.Calls, close: l.Close}, nil
 }
 
 func losing(n int) (*trial, error) {

@@ -1,32 +1,75 @@
 package load
 
 import (
-	"sync/atomic"
+	"slices"
+	"sync"
 	"time"
 
 	"k8s.io/utils/clock"
 )
 
-// still is a clock that stands still until it is moved, and whose timers never fire: a pass happens when it is asked for, and at no
-// other time. Whatever else is asked of it is a nil dereference.
+// still is a clock that stands still until it is moved. Whatever else is asked of it is a nil dereference.
 type still struct {
 	clock.WithTicker
-	elapsed atomic.Int64
+
+	mu      sync.Mutex // guards the rest
+	elapsed time.Duration
+	timers  []*timer
 }
 
-func (c *still) move(d time.Duration) { c.elapsed.Add(int64(d)) }
+// move moves the clock, and fires the timers whose time has come.
+func (c *still) move(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.elapsed += d
+	c.timers = slices.DeleteFunc(c.timers, func(t *timer) bool {
+		if t.at > c.elapsed {
+			return false
+		}
+		t.c <- c.time()
+		return true
+	})
+}
 
-func (c *still) Now() time.Time { return time.Unix(1_700_000_000, c.elapsed.Load()) }
+func (c *still) time() time.Time { return time.Unix(1_700_000_000, int64(c.elapsed)) }
+
+func (c *still) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.time()
+}
 
 func (c *still) Since(t time.Time) time.Duration { return c.Now().Sub(t) }
 
-func (c *still) NewTimer(time.Duration) clock.Timer { return never{} }
+func (c *still) NewTimer(d time.Duration) clock.Timer {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := &timer{clock: c, at: c.elapsed + d, c: make(chan time.Time, 1)}
+	if d <= 0 {
+		t.c <- c.time()
+	} else {
+		c.timers = append(c.timers, t)
+	}
+	return t
+}
 
-// never is a timer that does not fire.
-type never struct{}
+// timer fires once. Nobody sets one anew: Reset is a nil dereference.
+type timer struct {
+	clock.Timer
+	clock *still
+	at    time.Duration
+	c     chan time.Time
+}
 
-func (never) C() <-chan time.Time { return nil }
+func (t *timer) C() <-chan time.Time { return t.c }
 
-func (never) Stop() bool { return true }
-
-func (never) Reset(time.Duration) bool { return true }
+func (t *timer) Stop() bool {
+	t.clock.mu.Lock()
+	defer t.clock.mu.Unlock()
+	i := slices.Index(t.clock.timers, t)
+	if i < 0 {
+		return false
+	}
+	t.clock.timers = slices.Delete(t.clock.timers, i, i+1)
+	return true
+}

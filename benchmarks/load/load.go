@@ -51,6 +51,9 @@ type Load struct {
 	names   names
 }
 
+// spare is a node without volumes.
+const spare = "node-without-volumes"
+
 // names are made once: what is measured is not how strings are made.
 type names struct{ volumes, nodes []string }
 
@@ -84,7 +87,7 @@ func New(shape Shape) (*Load, error) {
 	}
 	all, gone := shape.nodes()
 	l := &Load{shape: shape, clock: new(still), ended: make(chan struct{}), names: name(shape.Attachments, all)}
-	l.api = newAPI(append(slices.Clip(l.names.nodes[gone:]), "node-without-volumes")) // no nodes at all would be an answer to be doubted
+	l.api = newAPI(append(slices.Clip(l.names.nodes[gone:]), spare)) // no nodes at all would be an answer to be doubted
 	var err error
 	if l.Manager, err = attachment.NewManager(nil, attachment.WithClock(l.clock)); err != nil {
 		return nil, fmt.Errorf("make a load: %w", err)
@@ -95,7 +98,7 @@ func New(shape Shape) (*Load, error) {
 		}
 	}
 	l.loop, err = reconciler.New(reconciler.Config{
-		Manager: l.Manager, Client: l.api, Clock: l.clock, SettleTime: -1, Sweeper: sweeper(l.ended),
+		Manager: l.Manager, Client: l.api, Clock: l.clock, SettleTime: -1, Interval: math.MaxInt64 / 2, Sweeper: sweeper(l.ended),
 	})
 	if err == nil {
 		err = l.loop.Start(context.Background())
@@ -161,10 +164,17 @@ func (l *Load) Pass() {
 	<-l.ended
 }
 
-// Clear lets the grace periods end, and waits for the pass that clears what is stale.
+// Clear lets the grace periods of stale attachments end, of which there must be some, and waits for the pass that clears what is stale.
 func (l *Load) Clear() {
 	l.clock.move(l.loop.GetGracePeriod())
-	l.Pass()
+	<-l.ended
+}
+
+// Event deletes a node that has no volumes and waits for the pass that this begins, which has nothing to look at; the node comes again.
+func (l *Load) Event() {
+	l.api.remove(spare)
+	<-l.ended
+	l.api.add(spare)
 }
 
 // Stale is the number of attachments whose nodes are gone.
