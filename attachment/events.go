@@ -48,10 +48,18 @@ func (n note) message() string {
 	return fmt.Sprintf(n.format, words...)
 }
 
+// note adds a note, unless nobody listens.
+func (m *Manager) note(notes []note, n note) []note {
+	if m.recorder == nil {
+		return notes
+	}
+	return append(notes, n)
+}
+
 // tell records the notes on the volume's claim, or on its PersistentVolume if no claim is bound. A volume that has neither
 // still gets its events, on the PersistentVolume that would have its name: a transition is never silent.
 func (m *Manager) tell(volume string, at *place, notes []note) {
-	if len(notes) == 0 || m.recorder == nil {
+	if len(notes) == 0 || m.recorder == nil { // some are made all the same: their being there says something
 		return
 	}
 	about := &corev1.ObjectReference{APIVersion: "v1", Kind: "PersistentVolume", Name: volume}

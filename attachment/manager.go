@@ -22,6 +22,7 @@ type Manager struct {
 	turns      *turnstile // by volume
 	rebuilding *turnstile // one Rebuild at a time
 	informers  atomic.Pointer[informers]
+	spare      sync.Pool     // turns that have ended, and that nobody has a pointer to
 	unrecorded atomic.Uint64 // the highest epoch given out without a record
 
 	// mu guards all below. It is held for moments, never over a call, a send or a wait.

@@ -111,9 +111,7 @@ func (r record) with(h holder, mode Mode, timeout time.Duration) record {
 
 // without returns the record without those holders. A migration ends with either of its sides.
 func (r record) without(gone []holder) record {
-	r.holders = slices.DeleteFunc(slices.Clone(r.holders), func(h holder) bool {
-		return record{holders: gone}.has(h)
-	})
+	r.holders = r.only(func(h holder) bool { return !record{holders: gone}.has(h) })
 	return r.trim()
 }
 

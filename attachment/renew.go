@@ -21,7 +21,7 @@ func (t *Turn) Renew(ctx context.Context, i Instance, c Claim) (Entry, error) {
 	var old []holder
 	var next renewal
 	at, result, err := t.commit(ctx, func(st stamp) (record, time.Time, error) {
-		if old = t.current([]Instance{i}); len(old) == 0 {
+		if old = t.current(nil, []Instance{i}); len(old) == 0 {
 			return record{}, time.Time{}, errNothing
 		}
 		next = t.renewal(old, c, st)

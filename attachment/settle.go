@@ -156,13 +156,13 @@ func (m *Manager) finish(volume string, c *cell, gone []holder, why Cause, detac
 		switch {
 		case why == StaleCleared:
 			m.metrics.staleCleared.Inc()
-			notes = append(notes, warning(reasonStaleCleared, "volume %s cleared from %s, which is gone", volume, h.node))
+			notes = m.note(notes, warning(reasonStaleCleared, "volume %s cleared from %s, which is gone", volume, h.node))
 		case why == Evicted:
 			m.metrics.evicted.Inc()
-			notes = append(notes, warning(reasonStaleCleared, "volume %s taken from %s, which is gone, for another node", volume, h.node))
+			notes = m.note(notes, warning(reasonStaleCleared, "volume %s taken from %s, which is gone, for another node", volume, h.node))
 		case why == Detached && h.state == Held:
 			m.metrics.detaches.WithLabelValues(kind).Inc()
-			notes = append(notes, normal(reasonDetached, "volume %s detached from %s", volume, h.node))
+			notes = m.note(notes, normal(reasonDetached, "volume %s detached from %s", volume, h.node))
 		}
 	}
 	if c.running && c.migration == nil {

@@ -18,11 +18,18 @@ func (m *Manager) TrackAttachment(ctx context.Context, volume, node string) erro
 // other than the recorded one is ErrModeMismatch.
 func (m *Manager) TrackAttachmentWithMode(ctx context.Context, volume, node string, mode Mode, options ...TrackOption) error {
 	claim := Claim{Node: node, Mode: mode}
-	for _, o := range options {
-		o(&claim)
+	if len(options) > 0 {
+		claim = claim.with(options)
 	}
 	what := func() string { return "track " + volume + " on " + node }
 	return m.withTurn(ctx, volume, what, func(t *Turn) error { return t.track(ctx, claim) })
+}
+
+func (c Claim) with(options []TrackOption) Claim {
+	for _, o := range options {
+		o(&c)
+	}
+	return c
 }
 
 // AddSecondaryAttachment records a live migration's target beside its source: the volume must be tracked (ErrNotTracked) and
@@ -64,25 +71,26 @@ func (m *Manager) RemoveNodeAttachment(ctx context.Context, volume, node string)
 		return "untrack " + volume + " on " + node
 	}
 	return m.withTurn(ctx, volume, what, func(t *Turn) error {
-		gone := t.on(node)
+		var few [2]Instance
+		gone := t.on(few[:0], node)
 		if len(gone) == 0 {
 			if err := t.Verify(ctx); err != nil {
 				return err
 			}
-			gone = t.on(node)
+			gone = t.on(few[:0], node)
 		}
 		for again := true; again; again = len(gone) > 0 {
 			if _, err := t.Remove(ctx, Detached, gone...); err != nil {
 				return err
 			}
-			gone = t.on(node) // the write may have shown that another manager has attached it anew
+			gone = t.on(few[:0], node) // the write may have shown that another manager has attached it anew
 		}
 		return nil
 	})
 }
 
-// on returns the instances on a node, or all of them if it is empty.
-func (t *Turn) on(node string) (some []Instance) {
+// on appends the instances on a node, or all of them if it is empty.
+func (t *Turn) on(some []Instance, node string) []Instance {
 	for _, h := range t.cell.holders {
 		if node == "" || h.node == node {
 			some = append(some, h.instance(t.volume))
@@ -112,6 +120,7 @@ func (m *Manager) withTurn(ctx context.Context, volume string, what func() strin
 	if err != nil {
 		return fmt.Errorf("%s: %w", what(), err)
 	}
+	defer m.spare.Put(t) // whoever is given a turn here has it for no longer than the call
 	defer t.End()
 	if err := do(t); err != nil {
 		return fmt.Errorf("%s: %w", what(), err)

@@ -49,7 +49,11 @@ func (m *Manager) begin(ctx context.Context, volume string) (*Turn, error) {
 	if !known {
 		c = &cell{}
 	}
-	t := &Turn{m: m, volume: volume, cell: c}
+	t, ok := m.spare.Get().(*Turn)
+	if !ok {
+		t = new(Turn)
+	}
+	*t = Turn{m: m, volume: volume, cell: c}
 	if err := t.refresh(ctx, known); err != nil {
 		t.End()
 		return nil, err
@@ -92,6 +96,7 @@ func (t *Turn) Reserve(ctx context.Context, c Claim) (Entry, error) {
 		return Entry{}, err
 	}
 	var got holder
+	var next record
 	var since time.Duration
 	at, result, err := t.commit(ctx, func(st stamp) (record, time.Time, error) {
 		existing, err := t.cell.admit(t.volume, c, t.m.maxHolders)
@@ -104,7 +109,8 @@ func (t *Turn) Reserve(ctx context.Context, c Claim) (Entry, error) {
 		}
 		got = holder{node: c.Node, uid: c.UID, epoch: t.m.nextEpoch(t.cell), at: t.m.wallNow(t.cell, st), state: Uncertain, nodeID: c.NodeID, by: t.m.identity}
 		since = t.m.Elapsed()
-		return t.cell.with(got, c.Mode, clampTimeout(c.MigrationTimeout)), st.wall, nil
+		next = t.cell.with(got, c.Mode, clampTimeout(c.MigrationTimeout))
+		return next, st.wall, nil
 	})
 	switch {
 	case err == errNothing:
@@ -129,7 +135,7 @@ func (t *Turn) Reserve(ctx context.Context, c Claim) (Entry, error) {
 			return nil
 		}
 		hadMigration := t.cell.migration != nil
-		t.cell.record = t.cell.with(got, c.Mode, clampTimeout(c.MigrationTimeout))
+		t.cell.record = next
 		t.cell.place, t.cell.doubt = at, nil // nothing that was tried before can have effect any more
 		if !hadMigration {
 			t.cell.since = since
@@ -179,11 +185,11 @@ func (t *Turn) Confirm(i Instance) {
 		delete(m.parted[t.volume], h.node)
 		m.stamps.drop(t.volume)
 		m.metrics.attaches.Inc()
-		notes := []note{normal(reasonAttached, "volume %s attached to %s", t.volume, h.node)}
+		notes := m.note(nil, normal(reasonAttached, "volume %s attached to %s", t.volume, h.node))
 		if g := t.cell.migration; g != nil && !t.cell.running && g.Target == h.node {
 			t.cell.running, t.cell.expired = true, false
 			m.metrics.migrations.WithLabelValues(migrationStarted).Inc()
-			notes = append(notes, normal(reasonMigrationStarted, "migration of %s from %s to %s started", t.volume, g.Source, g.Target))
+			notes = m.note(notes, normal(reasonMigrationStarted, "migration of %s from %s to %s started", t.volume, g.Source, g.Target))
 		}
 		return notes
 	})
@@ -199,11 +205,12 @@ func (t *Turn) Doubt(i Instance) {
 // Remove takes out those of the instances that are current, in one write, and says whether any was. The last one stamps the
 // detach time; the end of a migration is counted with its result. After an error they are there, Uncertain.
 func (t *Turn) Remove(ctx context.Context, why Cause, instances ...Instance) (bool, error) {
+	var few [2]holder
 	var gone []holder
 	var detached stamp
 	var raised uint64
 	at, result, err := t.commit(ctx, func(st stamp) (record, time.Time, error) {
-		gone = t.current(instances)
+		gone = t.current(few[:0], instances)
 		if len(gone) == 0 {
 			return record{}, time.Time{}, errNothing
 		}
@@ -227,11 +234,11 @@ func (t *Turn) Remove(ctx context.Context, why Cause, instances ...Instance) (bo
 		return false, nil
 	case err != nil:
 		t.change(func() []note {
-			for _, h := range t.current(instances) {
+			for _, h := range t.current(nil, instances) {
 				t.setState(t.index(h.instance(t.volume)), Uncertain)
 			}
 			if result == unknown {
-				t.cell.doubt = &doubt{removed: gone, cause: why, stamp: detached}
+				t.cell.doubt = &doubt{removed: slices.Clone(gone), cause: why, stamp: detached}
 			}
 			return nil
 		})
@@ -262,7 +269,8 @@ func (t *Turn) index(i Instance) int {
 	return slices.IndexFunc(t.cell.holders, func(h holder) bool { return h.epoch == i.Epoch && h.is(i.Node, i.UID) })
 }
 
-func (t *Turn) current(instances []Instance) (found []holder) {
+// current appends those of the instances that are current.
+func (t *Turn) current(found []holder, instances []Instance) []holder {
 	for n, h := range t.cell.holders {
 		if slices.ContainsFunc(instances, func(i Instance) bool { return t.index(i) == n }) {
 			found = append(found, h)
