@@ -14,6 +14,7 @@ type Checker struct {
 	byKind   map[trace.Kind][]rule
 	event    trace.Event // the one that is taken in; kept here so that a step allocates nothing for it
 	scenes   scenes
+	cut      bool // the run was cut short: what comes now is its end, and no behaviour of the system
 	done     bool
 	verdict  Verdict
 }
@@ -42,6 +43,9 @@ func New(h trace.Header) *Checker {
 	return c
 }
 
+// Cut is the phase of a run that has run out of steps: everything that is still under way is broken off.
+const Cut = "cut"
+
 // Check judges a whole trace.
 func Check(h trace.Header, events []trace.Event) Verdict {
 	c := New(h)
@@ -54,6 +58,9 @@ func Check(h trace.Header, events []trace.Event) Verdict {
 // Step takes the next event in. Events come in the order of the trace.
 func (c *Checker) Step(e trace.Event) {
 	s := c.state
+	if c.cut = c.cut || e.Kind == trace.Phase && e.Name == Cut; c.cut {
+		return
+	}
 	if e.Step != s.now.step || e.At > s.now.at { // a phase may begin in the last step, and later
 		c.settle()
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/holdfast-sim/holdfast/model"
 	"github.com/holdfast-sim/holdfast/sim/cluster"
 	"github.com/holdfast-sim/holdfast/sim/trace"
 )
@@ -159,7 +160,10 @@ func (e *engine) teardown() {
 		return
 	}
 	e.ending = true
-	if !e.out && e.crash == nil {
+	switch {
+	case e.out:
+		e.phase(model.Cut)
+	case e.crash == nil:
 		e.phase("teardown")
 	}
 	e.plan.End()

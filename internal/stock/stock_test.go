@@ -58,6 +58,14 @@ func TestChaosHoldsAndIsDeterministic(t *testing.T) {
 	require.Len(t, distinct, int(seeds))
 }
 
+// What a run is at when it is out of steps is broken off, and that is nobody's fault.
+func TestARunThatIsCutShortHasNoFinding(t *testing.T) {
+	for seed := range uint64(100) {
+		r := sim.Run(t, stock.Builder, scenarios.Chaos(choice.Seeded(seed)), sim.Seed(seed), sim.MaxSteps(20+5*int(seed)))
+		require.Contains(t, []sim.Outcome{sim.Inconclusive, sim.Held}, r.Outcome, "seed %#x: %v", seed, r.Verdict)
+	}
+}
+
 func TestReplayRepeatsARun(t *testing.T) {
 	for seed := uint64(1); seed <= 20; seed++ {
 		var out bytes.Buffer

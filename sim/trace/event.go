@@ -30,7 +30,7 @@ const (
 
 // Observations: what was seen in the step of the point before them.
 const (
-	Phase    Kind = "phase"    // the run enters a phase: setup, chaos, heal, converge, drain, quiesce, teardown
+	Phase    Kind = "phase"    // the run enters a phase: setup, chaos, heal, converge, drain, quiesce, teardown, or it is cut short: cut
 	Change   Kind = "change"   // the API server holds a new version of an object, or an object is gone
 	World    Kind = "world"    // the truth changed: a grant, a revoke, a machine, a writer
 	Belief   Kind = "belief"   // what the system believes about one instance changed
