@@ -35,6 +35,7 @@ type Manager struct {
 	suspects  map[string]string               // volumes whose PersistentVolume others have changed, and the version seen
 	migrating map[string]struct{}             // volumes with a migration under way
 	deferred  map[string]reading              // what a rebuild has read of volumes that were busy
+	touched   map[string]struct{}             // volumes changed since Changes was called; nil if it never was
 	rebuilds  int                             // rebuilds under way
 	lead      int                             // counts leaderships
 	rebuilt   bool
@@ -136,6 +137,7 @@ func (m *Manager) change(volume string, c *cell, f func() []note) {
 	holders, running := c.holders, c.running
 	notes := f()
 	m.version++
+	m.touch(volume)
 	c.changed = m.version
 	m.metrics.tracked.Add(float64(len(c.holders) - len(holders)))
 	m.residents.move(volume, holders, c.holders)
@@ -176,6 +178,7 @@ func (m *Manager) prune() {
 	defer m.mu.Unlock()
 	for _, volume := range m.stamps.prune(m.Elapsed()) {
 		m.version++
+		m.touch(volume)
 		m.tidy(volume)
 	}
 }

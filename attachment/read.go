@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -127,7 +128,29 @@ func (m *Manager) ClearDetachTimestamp(volume string) {
 	defer m.mu.Unlock()
 	if m.stamps.drop(volume) {
 		m.version++
+		m.touch(volume)
 		m.tidy(volume)
+	}
+}
+
+// Changes returns the volumes whose instances or stamp have changed since it was called last, in no order. all means that any may
+// have, which is so at the first call. It is for one caller, and costs memory only once it is called.
+func (m *Manager) Changes() (volumes []string, all bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.touched == nil {
+		m.touched = make(map[string]struct{})
+		return nil, true
+	}
+	volumes = slices.Collect(maps.Keys(m.touched))
+	clear(m.touched)
+	return volumes, false
+}
+
+// touch notes a change for Changes. The caller has the lock.
+func (m *Manager) touch(volume string) {
+	if m.touched != nil {
+		m.touched[volume] = struct{}{}
 	}
 }
 

@@ -179,7 +179,7 @@ func (s *state) changeClaim(e *trace.Event) {
 	}
 	v := s.volume(e.Volume)
 	c := &v.pv
-	c.name = e.Name
+	s.name(v, e.Name)
 	c.exists = e.Verb != "deleted"
 	if e.Verb == "deleting" {
 		c.doomed = s.now
@@ -271,10 +271,14 @@ func (v *volume) wished(node string) (any, attached, deleting bool) {
 
 // recordedOn is the volume of a PersistentVolume, nil if there is none.
 func (s *state) recordedOn(pv string) *volume {
-	for _, v := range s.order {
-		if v.pv.name == pv {
-			return v
-		}
+	if v := s.byPV[pv]; v != nil && v.pv.name == pv {
+		return v
 	}
 	return nil
+}
+
+// name notes what a volume's PersistentVolume is called now.
+func (s *state) name(v *volume, pv string) {
+	v.pv.name = pv
+	s.byPV[pv] = v
 }

@@ -18,7 +18,10 @@ func (r *observable) reattached(s *state, p *proc) {
 		}
 	}
 	for _, v := range s.order {
-		if m := p.mem[v.handle]; more > 0 && m != nil {
+		if more <= 0 {
+			return
+		}
+		if m := p.mem[v.handle]; m != nil {
 			n := min(more, float64(s.confirmedAgain(p, v, m)))
 			b.slack[attachTotal] += n
 			more -= n

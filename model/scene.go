@@ -1,6 +1,10 @@
 package model
 
-import "github.com/holdfast-sim/holdfast/sim/trace"
+import (
+	"slices"
+
+	"github.com/holdfast-sim/holdfast/sim/trace"
+)
 
 // Scene is what is true of one volume and of the processes at the end of a step, or just before a crash. It says nothing of
 // anything else, so that runs meet the same ones again.
@@ -57,12 +61,22 @@ type scenes struct {
 	seen  map[Scene]bool
 	all   []Scene
 	moved bool // the present step may have changed something that a scene tells
+	// touched are the volumes that the step names; wide means that it may have changed others too.
+	touched []*volume
+	wide    bool
 }
+
+// scenesMax is the number of volumes up to which all are looked at after each step. Of more, those that the step names are, and all when
+// it names none: what only time changes in the others is seen a little later.
+const scenesMax = 64
 
 // before sees an event that has not been taken in yet.
 func (c *scenes) before(s *state, e *trace.Event) {
 	switch e.Kind {
-	case trace.Op, trace.Return, trace.Change, trace.World, trace.Belief, trace.Counter, trace.Trouble, trace.Process:
+	case trace.Op, trace.Return, trace.Change, trace.World, trace.Belief, trace.Trouble, trace.Process:
+		c.moved = true
+		c.touch(s, e)
+	case trace.Counter:
 		c.moved = true
 	case trace.Call:
 		c.moved = c.moved || e.Fault != ""
@@ -76,14 +90,26 @@ func (c *scenes) before(s *state, e *trace.Event) {
 func (c *scenes) settle(s *state) {
 	if c.moved {
 		c.note(s, 0)
-		c.moved = false
+	}
+	c.moved, c.wide, c.touched = false, false, c.touched[:0]
+}
+
+// touch notes what an event is about.
+func (c *scenes) touch(s *state, e *trace.Event) {
+	if e.Volume == "" {
+		c.wide = true
+	} else if v := s.volumes[e.Volume]; v != nil && !slices.Contains(c.touched, v) {
+		c.touched = append(c.touched, v)
 	}
 }
 
 // note adds the scenes of the present moment; more is true of all of them.
 func (c *scenes) note(s *state, more Scene) {
-	common := s.processScene() | more
-	for _, v := range s.order {
+	common, volumes := s.processScene()|more, s.order
+	if len(volumes) > scenesMax && more == 0 && !c.wide {
+		volumes = c.touched
+	}
+	for _, v := range volumes {
 		if v.handle == "" {
 			continue // whatever is not a volume of the driver's
 		}

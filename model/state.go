@@ -36,7 +36,8 @@ type state struct {
 
 	nodes   map[string]*node
 	volumes map[string]*volume
-	order   []*volume // as first seen
+	byPV    map[string]*volume // by the name of the PersistentVolume that was last seen of it
+	order   []*volume          // as first seen
 	wishes  map[string]*wish
 	procs   map[int]*proc
 	alive   []*proc // not crashed
@@ -65,7 +66,7 @@ type state struct {
 
 func newState(h trace.Header) *state {
 	s := &state{
-		setup: h.Setup, began: make(map[string]moment), nodes: make(map[string]*node), volumes: make(map[string]*volume),
+		setup: h.Setup, began: make(map[string]moment), nodes: make(map[string]*node), volumes: make(map[string]*volume), byPV: make(map[string]*volume),
 		wishes: make(map[string]*wish), procs: make(map[int]*proc), ops: make(map[int]*operation), calls: make(map[int]*call),
 		wallMax: h.Setup.Start, down: make(map[string]bool), counts: newCounts(), reached: make(reached),
 		claimUIDs: make(map[string]string),
@@ -77,7 +78,7 @@ func newState(h trace.Header) *state {
 		s.volume(v.Handle).mode, s.volume(v.Handle).claim = v.Mode, v.Claim
 		s.volume(v.Handle).timeout = v.MigrationTimeout
 		s.claims = s.claims || v.Claim != ""
-		s.volume(v.Handle).pv.name = v.PV
+		s.name(s.volume(v.Handle), v.PV)
 	}
 	return s
 }

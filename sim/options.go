@@ -30,8 +30,12 @@ type optionFunc func(*options)
 
 func (f optionFunc) apply(o *options) { f(o) }
 
-// maxStepsDefault ends a run that would not end by itself. The longest scenario of the library takes a twentieth of it.
-const maxStepsDefault = 200_000
+// A run that would not end by itself ends after so many steps, and so many more for each entry of its timeline. The longest scenario of
+// the library takes a twentieth; a publish that nothing disturbs takes some thirty, with all that follows.
+const (
+	maxStepsDefault = 200_000
+	maxStepsEach    = 100
+)
 
 // Seed sets the seed of every decision; default 1, or that of a resolved scenario.
 func Seed(seed uint64) Option { return optionFunc(func(o *options) { o.seed = seed }) }

@@ -84,8 +84,9 @@ func (e *engine) drain() {
 // revokeSome unpublishes some volumes from every node at once, by an empty node id, as CSI allows; their wishes end after that.
 func (e *engine) revokeSome() {
 	waiting := 0
+	published := e.published()
 	for _, v := range e.scn.Spec.Volumes {
-		if e.now == nil || !e.published(v.Name) || e.src.Choose("unpublish from all/"+v.Name, 3) > 0 {
+		if e.now == nil || !published[v.Name] || e.src.Choose("unpublish from all/"+v.Name, 3) > 0 {
 			continue
 		}
 		waiting++
@@ -105,14 +106,15 @@ func (e *engine) revokeSome() {
 	e.runUntil(2*callTimeout, func() bool { return waiting == 0 })
 }
 
-// published reports whether the sidecar has said of a node that it has the volume.
-func (e *engine) published(volume string) bool {
+// published are the volumes of which the sidecar has said that a node has them.
+func (e *engine) published() map[string]bool {
+	published := make(map[string]bool)
 	for _, x := range e.entries {
-		if x.volume == volume && x.attached {
-			return true
+		if x.attached {
+			published[x.volume] = true
 		}
 	}
-	return false
+	return published
 }
 
 // quiesce looks at what is left when nothing is wished any more.

@@ -13,7 +13,7 @@ import (
 // everything is still would otherwise stop the loop.
 type prober struct {
 	in      *incarnation
-	ask     chan struct{}
+	ask     chan question
 	answer  chan reading
 	waiting bool // a question is out
 	hung    bool // and that was told
@@ -22,12 +22,20 @@ type prober struct {
 	gone    map[string]beliefKey      // the instance of a volume that went last
 	stamps  map[string]int64
 	parted  map[string]time.Duration // since when a stamp ages, in virtual time
+
+	keysOf map[string][]beliefKey // by volume, while readings are partial; nil otherwise
+	parts  int                    // partial readings since the last whole one
 }
+
+// question says how much to read.
+type question struct{ part bool }
 
 // reading is one answer of the system.
 type reading struct {
 	err       error // a panic of the system
 	changed   bool
+	part      bool     // it tells of these volumes only
+	volumes   []string // in no order
 	instances []Instance
 	stamps    map[string]time.Time
 	counters  []change
@@ -40,7 +48,7 @@ type beliefKey struct {
 
 func newProber(in *incarnation) *prober {
 	p := &prober{
-		in: in, ask: make(chan struct{}, 1), answer: make(chan reading, 1), belief: make(map[beliefKey]trace.Event), spare: make(map[beliefKey]trace.Event),
+		in: in, ask: make(chan question, 1), answer: make(chan reading, 1), belief: make(map[beliefKey]trace.Event), spare: make(map[beliefKey]trace.Event),
 		gone: make(map[string]beliefKey), stamps: make(map[string]int64), parted: make(map[string]time.Duration),
 	}
 	go p.serve()
@@ -53,22 +61,30 @@ func (p *prober) end() { close(p.ask) }
 // serve answers until the prober ends.
 func (p *prober) serve() {
 	last := ^uint64(0)
-	for range p.ask {
+	for q := range p.ask {
 		var r reading
-		r.err = guard(func() error { r = p.read(&last); return nil })
+		r.err = guard(func() error { r = p.read(q, &last); return nil })
 		p.answer <- r
 	}
 }
 
 // read asks the system, unless its version is still the last one.
-func (p *prober) read(last *uint64) (r reading) {
+func (p *prober) read(q question, last *uint64) (r reading) {
 	if b, ok := p.in.sys.(Believer); ok {
 		version := b.Version()
 		if version == *last {
 			return r
 		}
 		*last = version
-		r.instances, r.stamps = b.Attachments()
+		if d, ok := b.(Differ); ok {
+			volumes, all := d.Changes()
+			r.volumes, r.part = volumes, q.part && !all
+		}
+		if r.part {
+			r.instances, r.stamps = p.in.sys.(Differ).AttachmentsOf(r.volumes)
+		} else {
+			r.instances, r.stamps = b.Attachments()
+		}
 	}
 	r.changed, r.counters = true, p.in.registry.read()
 	return r
@@ -83,7 +99,7 @@ func (in *incarnation) observe() {
 	p, loop := in.prober, in.engine.loop
 	if !p.waiting {
 		p.waiting = true
-		p.ask <- struct{}{}
+		p.ask <- question{part: p.few()}
 	}
 	loop.Settle()
 	select {
@@ -105,25 +121,45 @@ func (in *incarnation) observe() {
 	}
 }
 
+// wholeMax is the number of instances up to which all of them are read each time. Of more, all are read once in so many readings that
+// the work for each stays the same.
+const wholeMax = 64
+
+// few reports whether the next reading may be a partial one.
+func (p *prober) few() bool { return len(p.belief) > wholeMax && p.parts < len(p.belief)/wholeMax*16 }
+
 // compare emits the differences between a reading and what was known.
 func (p *prober) compare(r reading) {
-	loop, proc := p.in.engine.loop, p.in.proc.Num
+	var events []trace.Event
+	if r.part {
+		p.parts++
+		events = p.comparePart(r)
+	} else {
+		p.parts, p.keysOf = 0, nil
+		events = p.compareAll(r)
+	}
+	for _, c := range r.counters {
+		events = append(events, trace.Event{Kind: trace.Counter, Proc: p.in.proc.Num, Name: c.name, Value: c.value})
+	}
+	slices.SortFunc(events, func(a, b trace.Event) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Volume, b.Volume), cmp.Compare(order(a), order(b)), cmp.Compare(a.Node, b.Node),
+			cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.UID, b.UID), cmp.Compare(a.Name, b.Name))
+	})
+	for _, ev := range events {
+		p.in.engine.loop.Emit(ev)
+	}
+}
+
+// compareAll compares a whole reading.
+func (p *prober) compareAll(r reading) (events []trace.Event) {
 	seen := p.spare
 	clear(seen)
 	for _, i := range r.instances {
-		seen[beliefKey{i.Volume, i.Node, i.UID, i.Epoch}] = trace.Event{
-			Kind: trace.Belief, Proc: proc, Volume: i.Volume, Node: i.Node, UID: i.UID, Epoch: i.Epoch, State: i.State, Mode: i.Mode,
-			Time: stamp(i.AttachedAt), Since: stamp(i.MigrationStart), Limit: i.MigrationTimeout,
-		}
+		seen[keyOf(i)] = p.event(i)
 	}
-	var events []trace.Event
 	for k, was := range p.belief {
 		if _, ok := seen[k]; !ok {
-			was.State = "gone"
-			events = append(events, was)
-			if last, ok := p.gone[k.volume]; !ok || last.epoch < k.epoch {
-				p.gone[k.volume] = k
-			}
+			events = append(events, p.lost(k, was))
 		}
 	}
 	for k, is := range seen {
@@ -133,29 +169,90 @@ func (p *prober) compare(r reading) {
 	}
 	p.belief, p.spare = seen, p.belief
 	for v, t := range r.stamps {
-		if p.stamps[v] != stamp(t) {
-			events = append(events, trace.Event{Kind: trace.Belief, Proc: proc, Volume: v, Time: stamp(t)})
-			p.stamps[v] = stamp(t)
-			p.parted[v] = loop.Now() - max(0, p.in.wall.Now().Sub(t))
-		}
+		events = p.stamped(events, v, t)
 	}
 	for v := range p.stamps {
 		if _, ok := r.stamps[v]; !ok {
-			events = append(events, trace.Event{Kind: trace.Belief, Proc: proc, Volume: v})
-			delete(p.stamps, v)
-			delete(p.parted, v)
+			events = p.unstamped(events, v)
 		}
 	}
-	for _, c := range r.counters {
-		events = append(events, trace.Event{Kind: trace.Counter, Proc: proc, Name: c.name, Value: c.value})
+	return events
+}
+
+// comparePart compares a reading of some volumes.
+func (p *prober) comparePart(r reading) (events []trace.Event) {
+	if p.keysOf == nil {
+		p.keysOf = make(map[string][]beliefKey)
+		for k := range p.belief {
+			p.keysOf[k.volume] = append(p.keysOf[k.volume], k)
+		}
 	}
-	slices.SortFunc(events, func(a, b trace.Event) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Volume, b.Volume), cmp.Compare(order(a), order(b)), cmp.Compare(a.Node, b.Node),
-			cmp.Compare(a.Epoch, b.Epoch), cmp.Compare(a.UID, b.UID), cmp.Compare(a.Name, b.Name))
-	})
-	for _, ev := range events {
-		loop.Emit(ev)
+	now := make(map[string][]beliefKey, len(r.volumes))
+	for _, i := range r.instances {
+		k, is := keyOf(i), p.event(i)
+		now[k.volume] = append(now[k.volume], k)
+		if p.belief[k] != is {
+			p.belief[k] = is
+			events = append(events, is)
+		}
 	}
+	for _, v := range r.volumes {
+		for _, k := range p.keysOf[v] {
+			if !slices.Contains(now[v], k) {
+				events = append(events, p.lost(k, p.belief[k]))
+				delete(p.belief, k)
+			}
+		}
+		p.keysOf[v] = now[v]
+		if len(now[v]) == 0 {
+			delete(p.keysOf, v)
+		}
+		if t, ok := r.stamps[v]; ok {
+			events = p.stamped(events, v, t)
+		} else {
+			events = p.unstamped(events, v)
+		}
+	}
+	return events
+}
+
+func keyOf(i Instance) beliefKey { return beliefKey{i.Volume, i.Node, i.UID, i.Epoch} }
+
+// event says what is believed of an instance.
+func (p *prober) event(i Instance) trace.Event {
+	return trace.Event{
+		Kind: trace.Belief, Proc: p.in.proc.Num, Volume: i.Volume, Node: i.Node, UID: i.UID, Epoch: i.Epoch, State: i.State, Mode: i.Mode,
+		Time: stamp(i.AttachedAt), Since: stamp(i.MigrationStart), Limit: i.MigrationTimeout,
+	}
+}
+
+// lost is told when an instance is not there any more.
+func (p *prober) lost(k beliefKey, was trace.Event) trace.Event {
+	was.State = "gone"
+	if last, ok := p.gone[k.volume]; !ok || last.epoch < k.epoch {
+		p.gone[k.volume] = k
+	}
+	return was
+}
+
+// stamped takes over the detach stamp of a volume.
+func (p *prober) stamped(events []trace.Event, volume string, t time.Time) []trace.Event {
+	if p.stamps[volume] == stamp(t) {
+		return events
+	}
+	p.stamps[volume] = stamp(t)
+	p.parted[volume] = p.in.engine.loop.Now() - max(0, p.in.wall.Now().Sub(t))
+	return append(events, trace.Event{Kind: trace.Belief, Proc: p.in.proc.Num, Volume: volume, Time: stamp(t)})
+}
+
+// unstamped forgets it.
+func (p *prober) unstamped(events []trace.Event, volume string) []trace.Event {
+	if _, ok := p.stamps[volume]; !ok {
+		return events
+	}
+	delete(p.stamps, volume)
+	delete(p.parted, volume)
+	return append(events, trace.Event{Kind: trace.Belief, Proc: p.in.proc.Num, Volume: volume})
 }
 
 // order puts what has gone before what has come, so that a hand-over never looks like two holders.

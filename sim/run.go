@@ -17,8 +17,8 @@ import (
 // Run performs a scenario on the system that build makes, in a bubble of virtual time, and judges what it saw. It opens one
 // testing/synctest bubble and never fails t. While it runs GOMAXPROCS is 1: do not run tests in parallel with it.
 func Run(t *testing.T, build Builder, s *scenarios.Scenario, opts ...Option) *Result {
-	o := options{seed: 1, strategy: "random", system: "holdfast", maxSteps: maxStepsDefault}
 	s = s.Defaults()
+	o := options{seed: 1, strategy: "random", system: "holdfast", maxSteps: maxStepsDefault + maxStepsEach*len(s.Spec.Timeline)}
 	if r := s.Spec.Resolved; r != nil {
 		o.seed, o.strategy = r.Seed, r.Strategy
 	}

@@ -104,6 +104,16 @@ type Believer interface {
 	Version() uint64
 }
 
+// Differ is the optional power of a Believer to tell only what has changed, so that not all of a large memory has to be read after
+// each step. All of it is still read now and then, and always while it is small.
+type Differ interface {
+	// Changes returns the volumes of which Attachments would tell something else than when Changes was called last. all means that
+	// any may be one of them.
+	Changes() (volumes []string, all bool)
+	// AttachmentsOf is Attachments for some volumes.
+	AttachmentsOf(volumes []string) ([]Instance, map[string]time.Time)
+}
+
 // Stats is the optional power to tell sizes of internal tables by name, all of which are zero after a drain.
 type Stats interface{ Sizes() map[string]int }
 

@@ -34,6 +34,7 @@ var (
 	_ sim.Retrier   = (*System)(nil)
 	_ sim.Rebuilder = (*System)(nil)
 	_ sim.Believer  = (*System)(nil)
+	_ sim.Differ    = (*System)(nil)
 	_ sim.Stats     = (*System)(nil)
 	_ sim.Direct    = (*System)(nil)
 )
@@ -144,6 +145,24 @@ func (s *System) Attachments() ([]sim.Instance, map[string]time.Time) {
 	spoil(s.manager.ListAttachments())
 	clear(s.manager.DetachTimestamps())
 	return instancesOf(s.manager.ListAttachments()), s.manager.DetachTimestamps()
+}
+
+// Changes implements sim.Differ.
+func (s *System) Changes() (volumes []string, all bool) { return s.manager.Changes() }
+
+// AttachmentsOf implements sim.Differ.
+func (s *System) AttachmentsOf(volumes []string) ([]sim.Instance, map[string]time.Time) {
+	var some []attachment.Attachment
+	stamps := make(map[string]time.Time)
+	for _, v := range volumes {
+		if a, ok := s.manager.GetAttachment(v); ok {
+			some = append(some, a)
+		}
+		if t := s.manager.GetDetachTimestamp(v); !t.IsZero() {
+			stamps[v] = t
+		}
+	}
+	return instancesOf(some), stamps
 }
 
 func instancesOf(attachments []attachment.Attachment) []sim.Instance {

@@ -2,10 +2,12 @@ package stock_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -64,6 +66,37 @@ func TestARunThatIsCutShortHasNoFinding(t *testing.T) {
 		r := sim.Run(t, stock.Builder, scenarios.Chaos(choice.Seeded(seed)), sim.Seed(seed), sim.MaxSteps(20+5*int(seed)))
 		require.Contains(t, []sim.Outcome{sim.Inconclusive, sim.Held}, r.Outcome, "seed %#x: %v", seed, r.Verdict)
 	}
+}
+
+// whole is the system without the power to tell what has changed.
+type whole struct{ *stock.System }
+
+func (whole) Changes() {}
+
+// A large memory is read in parts, and the trace is what it is if all of it is read each time.
+func TestALargeMemoryIsReadInParts(t *testing.T) {
+	s := scenarios.Chaos(choice.Seeded(3), scenarios.Profile{StepsMin: 40})
+	s.Spec.Volumes, s.Spec.Timeline = nil, nil
+	nodes := s.Spec.Nodes
+	for i := range 150 {
+		v := fmt.Sprintf("v%d", i)
+		at := scenarios.Duration(time.Duration(i) * 100 * time.Millisecond)
+		s.Spec.Volumes = append(s.Spec.Volumes, scenarios.Volume{Name: v, AccessMode: "ReadWriteOnce"})
+		s.Spec.Timeline = append(s.Spec.Timeline,
+			scenarios.Step{At: at, Publish: &scenarios.Attachment{Volume: v, Node: nodes[i%len(nodes)].Name}},
+			scenarios.Step{At: at + scenarios.Duration(time.Minute), Unpublish: &scenarios.Attachment{Volume: v, Node: nodes[i%len(nodes)].Name}})
+	}
+	r := sim.Run(t, stock.Builder, s)
+	held(t, r)
+	other := sim.Run(t, func(env sim.Env) (sim.System, error) {
+		sys, err := stock.Builder(env)
+		if err != nil {
+			return nil, err
+		}
+		return whole{sys.(*stock.System)}, nil
+	}, s)
+	held(t, other)
+	require.Equal(t, other.TraceHash, r.TraceHash)
 }
 
 func TestReplayRepeatsARun(t *testing.T) {

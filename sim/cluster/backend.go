@@ -97,10 +97,15 @@ func (b *Backend) KillMachine(id string) {
 // DropGrants ends every grant of a machine, as a storage system does that notices by itself that a machine is gone for
 // good. No epoch ends: if the machine comes back, it can be granted the same again.
 func (b *Backend) DropGrants(id string) {
-	for _, handle := range slices.Sorted(maps.Keys(b.volumes)) {
-		if _, ok := b.volumes[handle].grants[id]; ok {
-			b.end("revoke", handle, id)
+	var granted []string
+	for handle, v := range b.volumes {
+		if _, ok := v.grants[id]; ok {
+			granted = append(granted, handle)
 		}
+	}
+	slices.Sort(granted)
+	for _, handle := range granted {
+		b.end("revoke", handle, id)
 	}
 }
 
