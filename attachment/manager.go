@@ -35,6 +35,7 @@ type Manager struct {
 	suspects  map[string]string               // volumes whose PersistentVolume others have changed, and the version seen
 	migrating map[string]struct{}             // volumes with a migration under way
 	deferred  map[string]reading              // what a rebuild has read of volumes that were busy
+	orphaned  map[string]struct{}             // volumes with a holder that is, or may be, an orphan
 	touched   map[string]struct{}             // volumes changed since Changes was called; nil if it never was
 	rebuilds  int                             // rebuilds under way
 	lead      int                             // counts leaderships
@@ -91,6 +92,7 @@ func NewManager(client kubernetes.Interface, options ...Option) (*Manager, error
 		residents:  residents{byName: map[string]*resident{}},
 		stamps:     newStamps(s.grace),
 		dirty:      map[string]struct{}{},
+		orphaned:   map[string]struct{}{},
 		parted:     map[string]map[string]time.Time{},
 		suspects:   map[string]string{},
 		migrating:  map[string]struct{}{},
@@ -126,6 +128,7 @@ func (m *Manager) Sizes() map[string]int {
 		"dirty":      len(m.dirty),
 		"suspects":   len(m.suspects),
 		"parted":     len(m.parted),
+		"orphaned":   len(m.orphaned),
 		"migrations": len(m.migrating),
 		"deferred":   len(m.deferred),
 	}
@@ -150,6 +153,7 @@ func (m *Manager) change(volume string, c *cell, f func() []note) {
 		m.metrics.activeMigrations.Dec()
 	}
 	mark(m.dirty, volume, c.doubt != nil)
+	mark(m.orphaned, volume, slices.ContainsFunc(c.holders, func(h holder) bool { return h.orphan }))
 	if len(c.holders) == 0 {
 		delete(m.parted, volume)
 	}

@@ -83,13 +83,22 @@ func (m *Manager) unwished(wished func(pv, node string) bool) []Instance {
 		Instance
 	}
 	var found []candidate
-	m.mu.RLock()
-	for volume, c := range m.cells {
+	look := func(volume string) {
+		c := m.cells[volume]
 		for _, h := range c.holders {
 			until, parted := m.parted[volume][h.node]
 			if (h.orphan || parted && !h.at.After(until)) && c.place != nil {
 				found = append(found, candidate{c.place.name, h.instance(volume)})
 			}
+		}
+	}
+	m.mu.RLock()
+	for volume := range m.orphaned {
+		look(volume)
+	}
+	for volume := range m.parted {
+		if _, seen := m.orphaned[volume]; !seen && m.cells[volume] != nil {
+			look(volume)
 		}
 	}
 	m.mu.RUnlock()
