@@ -76,12 +76,12 @@ func (p *prober) read(q question, last *uint64) (r reading) {
 			return r
 		}
 		*last = version
-		if d, ok := b.(Differ); ok {
+		if d, ok := b.(differ); ok {
 			volumes, all := d.Changes()
 			r.volumes, r.part = volumes, q.part && !all
 		}
 		if r.part {
-			r.instances, r.stamps = p.in.sys.(Differ).AttachmentsOf(r.volumes)
+			r.instances, r.stamps = p.in.sys.(differ).AttachmentsOf(r.volumes)
 		} else {
 			r.instances, r.stamps = b.Attachments()
 		}

@@ -96,7 +96,8 @@ type Rebuilder interface {
 	Rebuild(ctx context.Context) error
 }
 
-// Believer is the optional power to tell what the system believes.
+// Believer is the optional power to tell what the system believes. One that also has the methods Changes and AttachmentsOf (see differ
+// in the source) is asked only for what has changed, while it remembers much.
 type Believer interface {
 	// Attachments returns every instance and every detach stamp. No map at all means that the system keeps no stamps.
 	Attachments() ([]Instance, map[string]time.Time)
@@ -104,9 +105,9 @@ type Believer interface {
 	Version() uint64
 }
 
-// Differ is the optional power of a Believer to tell only what has changed, so that not all of a large memory has to be read after
-// each step. All of it is still read now and then, and always while it is small.
-type Differ interface {
+// differ is a Believer's optional power to tell only what has changed, so that not all of a large memory has to be read after each
+// step. All of it is still read now and then, and always while it is small.
+type differ interface {
 	// Changes returns the volumes of which Attachments would tell something else than when Changes was called last. all means that
 	// any may be one of them.
 	Changes() (volumes []string, all bool)

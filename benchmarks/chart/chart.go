@@ -187,7 +187,7 @@ func numbers(w io.Writer, d *report.Document) error {
 	_ = out.Write([]string{"operation", "attachments", "unit", "median", "low", "high"}) // Flush tells
 	text := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 	for _, r := range d.Rows {
-		_ = out.Write([]string{r.Operation, strconv.Itoa(r.Attachments), r.Unit, text(r.Median), text(r.Low), text(r.High)})
+		_ = out.Write([]string{r.Operation, strconv.Itoa(r.Attachments), r.Unit, text(r.Median), text(float64(r.Low)), text(float64(r.High))})
 	}
 	out.Flush()
 	return out.Error()

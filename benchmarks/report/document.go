@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -69,8 +70,8 @@ type Row struct {
 	Attachments int       `json:"attachments"`
 	Unit        string    `json:"unit"`
 	Median      float64   `json:"median"`
-	Low         float64   `json:"low"`
-	High        float64   `json:"high"`
+	Low         Bound     `json:"low"`
+	High        Bound     `json:"high"`
 	Warnings    []string  `json:"warnings,omitempty"`
 	Values      []float64 `json:"values"`
 }
@@ -98,6 +99,17 @@ type Interval struct {
 	High   float64 `json:"high"`
 }
 
+// Bound is an end of an interval. Of few values there is none: it is infinite, which is null in JSON.
+type Bound float64
+
+// MarshalJSON implements json.Marshaler.
+func (b Bound) MarshalJSON() ([]byte, error) {
+	if math.IsInf(float64(b), 0) {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(b))
+}
+
 // Scaled is the ending of the unit of a time that was divided by that of the Control.
 const Scaled = " / " + cost.Control
 
@@ -108,7 +120,7 @@ func New(rows []study.Row, machine Machine) *Document {
 	for _, r := range rows {
 		d.Rounds = max(d.Rounds, len(r.Values))
 		s := study.Summarize(r)
-		d.Rows = append(d.Rows, Row{r.Name, r.Size, r.Unit, s.Center, s.Low, s.High, s.Warnings, r.Values})
+		d.Rows = append(d.Rows, Row{r.Name, r.Size, r.Unit, s.Center, Bound(s.Low), Bound(s.High), s.Warnings, r.Values})
 		i := slices.IndexFunc(series, func(x []study.Row) bool { return x[0].Name == r.Name && x[0].Unit == r.Unit })
 		if i < 0 {
 			i, series = len(series), append(series, nil)

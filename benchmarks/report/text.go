@@ -63,7 +63,7 @@ func (d *Document) cell(r Row, unit string) string {
 
 // spread is how far the interval reaches, in percent; nothing if it is a point.
 func spread(r Row) string {
-	far := max(r.High-r.Median, r.Median-r.Low)
+	far := max(float64(r.High)-r.Median, r.Median-float64(r.Low))
 	switch {
 	case len(r.Warnings) > 0:
 		return " ±?"

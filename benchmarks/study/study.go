@@ -101,8 +101,11 @@ func Grow(rows []Row) (Growth, error) {
 			return Growth{}, fmt.Errorf("%w: %s has %d rounds at size %d and %d at size %d", errGrow, r.Name, rounds, rows[0].Size, len(r.Values), r.Size)
 		}
 	}
-	if rounds < 2 {
+	switch {
+	case rounds < 2:
 		return Growth{}, fmt.Errorf("%w from %d rounds", errGrow, rounds)
+	case rows[0].Size < 1:
+		return Growth{}, fmt.Errorf("%w from a size of %d", errGrow, rows[0].Size)
 	}
 	g := Growth{rows: rows}
 	if g.zeros = all(rows, func(v float64) bool { return v == 0 }); g.zeros {

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/pprof"
 	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/holdfast-sim/holdfast/benchmarks/chart"
 	"github.com/holdfast-sim/holdfast/benchmarks/cost"
@@ -62,30 +62,32 @@ Exit codes:
 	f.Float64SliceVar(&b.plan.Stale, "stale", b.plan.Stale, "shares of them on nodes that are gone, each above 0 and at most 1")
 	f.IntVar(&b.plan.Rounds, "samples", b.plan.Rounds, "rounds, and so values of each row")
 	f.DurationVar(&b.plan.Least, "least", 0, "processor time that a value is taken over (default 10ms)")
-	f.StringVarP(&b.output, "output", "o", b.output, "form of the study on stdout: text, json, or bench for benchstat")
-	f.StringVar(&b.compare, "compare", "", "file of an earlier study to test this one against")
-	f.Float64Var(&b.threshold, "threshold", b.threshold, "with --compare, by how much a median may rise: 0.1 is a tenth")
 	f.BoolVar(&b.counts, "counts", false, "leave times out: they are of one machine, and counts are of any")
 	f.Float64Var(&b.maxExponent, "max-exponent", 0, "fail if anything grows faster than attachments to this power; 0 is no limit")
 	f.StringVar(&b.plot, "plot", "", "file for a picture of the times, .svg or .png; the numbers come beside it as .csv")
-	f.StringVar(&b.profile, "cpuprofile", "", "file for a CPU profile")
+	b.common(f)
+	c.AddCommand(newBenchSim())
 	return c
+}
+
+// common are the flags that every study takes.
+func (b *bench) common(f *pflag.FlagSet) {
+	f.StringVarP(&b.output, "output", "o", b.output, "form of the study on stdout: text, json, or bench for benchstat")
+	f.StringVar(&b.compare, "compare", "", "file of an earlier study to test this one against")
+	f.Float64Var(&b.threshold, "threshold", b.threshold, "with --compare, by how much a median may rise: 0.1 is a tenth")
+	f.StringVar(&b.profile, profileFlag, "", "file for a CPU profile of what is measured")
 }
 
 var benchOutputs = [...]string{"text", "json", "bench"}
 
 func (b *bench) check() error {
 	switch {
-	case !slices.Contains(benchOutputs[:], b.output):
-		return usage("it takes "+strings.Join(benchOutputs[:], ", "), "--output %q is unknown%s", b.output, didYouMean(b.output, benchOutputs[:], ""))
 	case len(b.plan.Sizes) == 0 || slices.Min(b.plan.Sizes) < 1:
 		return usage("", "--sizes must be numbers from 1 on")
 	case slices.ContainsFunc(b.plan.Stale, func(s float64) bool { return !(s > 0 && s <= 1) }):
 		return usage("nothing stale is what Pass measures", "--stale must be shares above 0 and at most 1")
 	case b.plan.Rounds < 2:
-		return usage(fmt.Sprintf("an interval of a median needs %d", study.RoundsMin), "--samples %d is less than 2", b.plan.Rounds)
-	case !(b.threshold >= 0):
-		return usage("", "--threshold %g is negative", b.threshold)
+		return tooFewSamples(b.plan.Rounds)
 	}
 	if b.plot != "" {
 		if err := chart.Check(b.plot); err != nil {
@@ -94,13 +96,32 @@ func (b *bench) check() error {
 	}
 	slices.Sort(b.plan.Sizes)
 	b.plan.Sizes = slices.Compact(b.plan.Sizes)
+	return b.checkCommon()
+}
+
+func (b *bench) checkCommon() error {
+	switch {
+	case !slices.Contains(benchOutputs[:], b.output):
+		return usage("it takes "+strings.Join(benchOutputs[:], ", "), "--output %q is unknown%s", b.output, didYouMean(b.output, benchOutputs[:], ""))
+	case !(b.threshold >= 0):
+		return usage("", "--threshold %g is negative", b.threshold)
+	}
 	return nil
+}
+
+func tooFewSamples(n int) error {
+	return usage(fmt.Sprintf("an interval of a median needs %d", study.RoundsMin), "--samples %d is less than 2", n)
 }
 
 func (b *bench) run(c *cobra.Command) error {
 	if err := b.check(); err != nil {
 		return err
 	}
+	return b.study(c, b.plan.Rounds*b.plan.Trials(), b.measure, nil)
+}
+
+// study measures, and tells what came of it. In text a summary may follow.
+func (b *bench) study(c *cobra.Command, total int, measure func(context.Context, func()) ([]study.Row, error), summary func(*cobra.Command, *report.Document)) error {
 	var old *report.Document
 	if b.compare != "" {
 		var err error
@@ -110,7 +131,9 @@ func (b *bench) run(c *cobra.Command) error {
 	}
 	ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	rows, err := b.measure(ctx, c)
+	p := newProgressOf(c.ErrOrStderr(), total, "measurements")
+	rows, err := measure(ctx, func() { p.add(false, nil) })
+	p.end()
 	switch {
 	case errors.Is(err, context.Canceled):
 		return exitWith(exitInterrupted)
@@ -120,6 +143,9 @@ func (b *bench) run(c *cobra.Command) error {
 	d := report.New(b.wanted(rows), report.ThisMachine(sim.Version()))
 	if err := b.write(c, d); err != nil {
 		return fmt.Errorf("write the study: %w", err)
+	}
+	if summary != nil && b.output == "text" {
+		summary(c, d)
 	}
 	if b.plot != "" {
 		if err := chart.Save(b.plot, d); err != nil {
@@ -138,21 +164,13 @@ func readStudy(name string) (*report.Document, error) {
 	return report.Read(name, f)
 }
 
-func (b *bench) measure(ctx context.Context, c *cobra.Command) ([]study.Row, error) {
-	if b.profile != "" {
-		f, err := os.Create(b.profile)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return nil, fmt.Errorf("start the profile: %w", err)
-		}
-		defer pprof.StopCPUProfile()
+func (b *bench) measure(ctx context.Context, each func()) ([]study.Row, error) {
+	end, err := startProfile(b.profile)
+	if err != nil {
+		return nil, err
 	}
-	p := newProgressOf(c.ErrOrStderr(), b.plan.Rounds*b.plan.Trials(), "measurements")
-	defer p.end()
-	b.plan.Each = func(int, int) { p.add(false, nil) }
+	defer end()
+	b.plan.Each = func(int, int) { each() }
 	return b.plan.Run(ctx)
 }
 

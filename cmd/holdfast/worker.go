@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime/debug"
+	"runtime/pprof"
 	"strings"
 	"testing"
 
@@ -41,23 +42,55 @@ func workerOf(path string) *exec.Cmd { return exec.Command(path, workerVerb) }
 
 // newWorker makes the hidden verb.
 func newWorker(known catalog) *cobra.Command {
-	return &cobra.Command{
+	var profile string
+	c := &cobra.Command{
 		Use: workerVerb, Hidden: true, Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { serve(known); return nil },
+		RunE: func(*cobra.Command, []string) error {
+			end, err := startProfile(profile)
+			if err != nil {
+				return err
+			}
+			serve(known, end)
+			return nil
+		},
 	}
+	c.Flags().StringVar(&profile, profileFlag, "", "file for a CPU profile")
+	return c
+}
+
+const profileFlag = "cpuprofile"
+
+// startProfile begins a CPU profile if there is a file for it, and returns what ends it.
+func startProfile(file string) (end func(), err error) {
+	if file == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, fmt.Errorf("start the profile: %w", err)
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		f.Close()
+	}, nil
 }
 
 // serve does jobs until stdin ends; it does not return. Bubbles of virtual time open only below a testing.T, and outside of
 // go test there is one way to get one: a test main whose only test is this program and ends in os.Exit. It parses os.Args, so
 // they are taken away. testing.RunTests alone would run nothing here.
-func serve(known catalog) {
+func serve(known catalog, end func()) {
 	testing.Init()
 	os.Args = os.Args[:1]
 	answers := os.Stdout
 	os.Stdout = os.Stderr // a system that prints must not speak into the answers
 	program := func(t *testing.T) {
 		w := &runner{t: t, known: known}
-		if err := campaign.Serve(os.Stdin, answers, w.run); err != nil {
+		err := campaign.Serve(os.Stdin, answers, w.run)
+		end()
+		if err != nil {
 			fmt.Fprintln(os.Stderr, "worker:", err)
 			os.Exit(exitHarness)
 		}

@@ -34,7 +34,6 @@ var (
 	_ sim.Retrier   = (*System)(nil)
 	_ sim.Rebuilder = (*System)(nil)
 	_ sim.Believer  = (*System)(nil)
-	_ sim.Differ    = (*System)(nil)
 	_ sim.Stats     = (*System)(nil)
 	_ sim.Direct    = (*System)(nil)
 )
@@ -147,10 +146,10 @@ func (s *System) Attachments() ([]sim.Instance, map[string]time.Time) {
 	return instancesOf(s.manager.ListAttachments()), s.manager.DetachTimestamps()
 }
 
-// Changes implements sim.Differ.
+// Changes tells the harness what to read anew, while it does not read all.
 func (s *System) Changes() (volumes []string, all bool) { return s.manager.Changes() }
 
-// AttachmentsOf implements sim.Differ.
+// AttachmentsOf is Attachments for some volumes.
 func (s *System) AttachmentsOf(volumes []string) ([]sim.Instance, map[string]time.Time) {
 	var some []attachment.Attachment
 	stamps := make(map[string]time.Time)
