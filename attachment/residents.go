@@ -11,7 +11,11 @@ type residents struct {
 	all    []*resident          // in no order, but that those that were shown as fresh come first
 	shown  int                  // how many those are
 	held   int                  // holders of all volumes
+	idle   []*resident          // of nodes that went, for the next ones
 }
+
+// residentsIdle bounds the residents that are kept although nobody uses them.
+const residentsIdle = 16
 
 // resident is one node.
 type resident struct {
@@ -54,11 +58,22 @@ func (r *residents) find(name, uid string) *resident {
 func (r *residents) add(h holder, volume string) {
 	n := r.find(h.node, h.uid)
 	if n == nil {
-		n = &resident{identity: identity{h.node, h.uid}, volumes: make(map[string]struct{}), at: len(r.all), next: r.byName[h.node]}
+		n = r.fresh()
+		n.identity, n.at, n.next = identity{h.node, h.uid}, len(r.all), r.byName[h.node]
 		r.byName[h.node] = n
 		r.all = append(r.all, n)
 	}
 	n.volumes[volume] = struct{}{}
+}
+
+// fresh returns a resident without volumes.
+func (r *residents) fresh() *resident {
+	if last := len(r.idle) - 1; last >= 0 {
+		n := r.idle[last]
+		r.idle = r.idle[:last]
+		return n
+	}
+	return &resident{volumes: make(map[string]struct{})}
 }
 
 func (r *residents) remove(h holder, volume string) {
@@ -86,6 +101,10 @@ func (r *residents) remove(h holder, volume string) {
 		r.byName[n.name] = n.next
 	default:
 		delete(r.byName, n.name)
+	}
+	if len(r.idle) < residentsIdle {
+		*n = resident{volumes: n.volumes}
+		r.idle = append(r.idle, n)
 	}
 }
 
