@@ -487,10 +487,10 @@ func TestPass_StepsDoNotEndIt(t *testing.T) {
 // counting is a Manager that counts the looks at all nodes.
 type counting struct {
 	*attachment.Manager
-	looks int
+	looks atomic.Int64
 }
 
-func (c *counting) Nodes(visit func(name, uid string) bool) { c.looks++; c.Manager.Nodes(visit) }
+func (c *counting) Nodes(visit func(name, uid string) bool) { c.looks.Add(1); c.Manager.Nodes(visit) }
 
 func TestPass_LooksAtWhatHasChanged(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -503,17 +503,17 @@ func TestPass_LooksAtWhatHasChanged(t *testing.T) {
 		w.attach("u", "b")
 		w.start()
 		defer w.Stop()
-		first := m.looks
+		first := m.looks.Load()
 		w.delete("c")
 		w.delete("a")
 		w.after(grace)
 		require.Empty(t, w.holders("v"))
-		require.Equal(t, first, m.looks, "events look at the nodes that they name")
+		require.Equal(t, first, m.looks.Load(), "events look at the nodes that they name")
 		w.Trigger()
 		w.after(time.Second)
-		require.Equal(t, first+1, m.looks, "who asks for a pass gets a whole one")
+		require.Equal(t, first+1, m.looks.Load(), "who asks for a pass gets a whole one")
 		w.after(2 * reconciler.DefaultInterval)
-		require.Greater(t, m.looks, first+1, "and now and then there is one")
+		require.Greater(t, m.looks.Load(), first+1, "and now and then there is one")
 		require.NotEmpty(t, w.holders("u"))
 	})
 }
