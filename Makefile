@@ -7,7 +7,7 @@ BENCH_COUNT ?= 10
 GREMLINS    ?= github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check race cover fmt build bench counts mutants time-to-find soak gremlins clean
+.PHONY: help demo test check race cover fmt build bench counts capacity mutants time-to-find soak gremlins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ bench: ## run the benchmarks, in the format that benchstat reads
 
 counts: ## write the counts anew that CI compares with
 	go run ./cmd/holdfast bench --counts --sizes 100,1000,10000 --samples 10 -o bench >benchmarks/counts.txt
+
+capacity: ## measure what docs/capacity.md tells; two minutes, three gigabytes
+	go run ./cmd/holdfast bench --sizes 100,1000,10000,100000,1000000 --plot docs/capacity.svg >docs/capacity.txt
+	go run ./cmd/holdfast bench sim >>docs/capacity.txt
 
 time-to-find: ## how soon random, PCT and perturbation find each mutant; an hour and a half
 	go run ./cmd/holdfast mutants --strategies random,pct,perturb --seeds 40
