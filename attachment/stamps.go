@@ -45,7 +45,7 @@ func (s *stamps) drop(volume string) bool {
 // prune forgets what no grace period protects any more, and returns the volumes.
 func (s *stamps) prune(now time.Duration) (forgotten []string) {
 	n := 0
-	for ; n < len(s.queue) && now-s.queue[n].at >= s.grace; n++ {
+	for ; n < len(s.queue) && s.old(s.queue[n], now); n++ {
 		a := s.queue[n]
 		if st, ok := s.byVolume[a.volume]; ok && st.at == a.at {
 			delete(s.byVolume, a.volume)
@@ -60,8 +60,11 @@ func (s *stamps) prune(now time.Duration) (forgotten []string) {
 
 // stale reports whether prune has something to do.
 func (s *stamps) stale(now time.Duration) bool {
-	return len(s.queue) > 0 && now-s.queue[0].at >= s.grace
+	return len(s.queue) > 0 && s.old(s.queue[0], now)
 }
+
+// old reports whether no grace period protects a stamp of this age.
+func (s *stamps) old(a aging, now time.Duration) bool { return now-a.at >= s.grace }
 
 // within reports whether the volume's stamp is younger than g.
 func (s *stamps) within(volume string, now, g time.Duration) bool {
