@@ -21,14 +21,13 @@ import (
 
 // benchSim measures the simulation itself.
 type benchSim struct {
-	bench
-	plan    speed.Plan
-	workers []int
+	studyOptions
+	plan speed.Plan
 }
 
 // newBenchSim makes the verb that measures how fast the simulation is.
 func newBenchSim() *cobra.Command {
-	b := &benchSim{bench: bench{output: "text", threshold: 0.1}, plan: speed.Plan{Machines: []int{1, 10, 100}, Idle: []int{0, 1_000}, Rounds: 10}}
+	b := &benchSim{plan: speed.Plan{Machines: []int{1, 10, 100}, Idle: []int{0, 1_000}}}
 	c := &cobra.Command{
 		Use:   "sim",
 		Short: "Measure how fast the simulation itself is",
@@ -41,8 +40,7 @@ nothing is asked for, and of an hour in which nothing happens. The runs are made
 	f := c.Flags()
 	f.IntSliceVar(&b.plan.Machines, "machines", b.plan.Machines, "numbers of machines that are started and stopped")
 	f.IntSliceVar(&b.plan.Idle, "idle", b.plan.Idle, "numbers of volumes that are attached while nothing happens")
-	f.IntVar(&b.plan.Rounds, "samples", b.plan.Rounds, "rounds, and so values of each row")
-	b.common(f)
+	b.flags(f)
 	return c
 }
 
@@ -52,10 +50,8 @@ func (b *benchSim) check() error {
 		return usage("", "--machines must be numbers from 1 on")
 	case slices.ContainsFunc(b.plan.Idle, func(n int) bool { return n < 0 }):
 		return usage("", "--idle must be numbers from 0 on")
-	case b.plan.Rounds < 2:
-		return tooFewSamples(b.plan.Rounds)
 	}
-	return b.bench.checkCommon()
+	return b.studyOptions.check()
 }
 
 func (b *benchSim) run(c *cobra.Command) error {
@@ -76,7 +72,8 @@ func (b *benchSim) run(c *cobra.Command) error {
 	pool := campaign.NewPool(campaign.Config{Workers: 1, Command: profiled, Stall: time.Minute})
 	defer pool.Close()
 	b.plan.Do = func(ctx context.Context, s *scenarios.Scenario) (speed.Spent, error) { return runOnce(ctx, pool, s) }
-	return b.study(c, b.plan.Rounds*b.plan.Trials(), func(ctx context.Context, each func()) ([]study.Row, error) {
+	return b.study(c, b.plan.Trials(), func(ctx context.Context, each func()) ([]study.Row, error) {
+		b.plan.Rounds = b.rounds
 		b.plan.Each = func(int, int) { each() }
 		return b.plan.Run(ctx)
 	}, b.summary)
