@@ -50,6 +50,7 @@ func (p Plan) Run(ctx context.Context) (rows []study.Row, err error) {
 		p.Least = 10 * time.Millisecond
 	}
 	var trials []*trial
+	var measure []func() error
 	defer func() {
 		for _, t := range trials {
 			t.end()
@@ -64,19 +65,10 @@ func (p Plan) Run(ctx context.Context) (rows []study.Row, err error) {
 			return nil, err
 		}
 		trials = append(trials, t)
+		measure = append(measure, func() error { return t.measure(p.Least) })
 	}
-	for round := range p.Rounds {
-		for i, t := range trials {
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
-			if err := t.measure(p.Least); err != nil {
-				return nil, fmt.Errorf("%s with %d attachments: %w", t.name, t.size, err)
-			}
-			if p.Each != nil {
-				p.Each(round*len(trials)+i+1, p.Rounds*len(trials))
-			}
-		}
+	if err := study.Rounds(ctx, p.Rounds, measure, p.Each); err != nil {
+		return nil, err
 	}
 	for _, t := range trials {
 		rows = append(rows, t.rows()...)
@@ -106,6 +98,13 @@ func (t *trial) end() {
 
 // measure adds one value to each row.
 func (t *trial) measure(least time.Duration) error {
+	if err := t.value(least); err != nil {
+		return fmt.Errorf("%s with %d attachments: %w", t.name, t.size, err)
+	}
+	return nil
+}
+
+func (t *trial) value(least time.Duration) error {
 	runtime.GC() // what others have left behind
 	if t.calls != nil {
 		t.calls()

@@ -27,8 +27,8 @@ func (p Plan) makers() (all []func() (*trial, error)) {
 	for _, n := range p.Sizes {
 		all = append(all,
 			func() (*trial, error) { return control(n), nil },
-			func() (*trial, error) { return steady(n) },
-			func() (*trial, error) { return event(n) },
+			func() (*trial, error) { return passing(Pass, n, (*load.Load).Pass) },
+			func() (*trial, error) { return passing(Event, n, (*load.Load).Event) },
 			func() (*trial, error) { return copying(n), nil },
 			func() (*trial, error) { return listing(n) },
 			func() (*trial, error) { return pair(n) },
@@ -40,20 +40,13 @@ func (p Plan) makers() (all []func() (*trial, error)) {
 	return all
 }
 
-func steady(n int) (*trial, error) {
+// passing is an operation of a load that leaves it as it was.
+func passing(name string, n int, do func(*load.Load)) (*trial, error) {
 	l, err := load.New(load.Shape{Attachments: n})
 	if err != nil {
 		return nil, err
 	}
-	return &trial{name: Pass, size: n, do: func() error { l.Pass(); return nil }, calls: l.Calls, close: l.Close}, nil
-}
-
-func event(n int) (*trial, error) {
-	l, err := load.New(load.Shape{Attachments: n})
-	if err != nil {
-		return nil, err
-	}
-	return &trial{name: Event, size: n, do: func() error { l.Event(); return nil }, calls: l.Calls, close: l.Close}, nil
+	return &trial{name: name, size: n, do: func() error { do(l); return nil }, calls: l.Calls, close: l.Close}, nil
 }
 
 func losing(n int) (*trial, error) {

@@ -65,15 +65,12 @@ type trial struct {
 // Run measures. Its error is ctx's or that of Do.
 func (p Plan) Run(ctx context.Context) (rows []study.Row, err error) {
 	trials := p.trials()
-	for round := range p.Rounds {
-		for i, t := range trials {
-			if err := p.measure(ctx, t); err != nil {
-				return nil, err
-			}
-			if p.Each != nil {
-				p.Each(round*len(trials)+i+1, p.Rounds*len(trials))
-			}
-		}
+	var measure []func() error
+	for _, t := range trials {
+		measure = append(measure, func() error { return p.measure(ctx, t) })
+	}
+	if err := study.Rounds(ctx, p.Rounds, measure, p.Each); err != nil {
+		return nil, err
 	}
 	for _, t := range trials {
 		for _, r := range t.rows {

@@ -15,6 +15,7 @@ package study
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -41,6 +42,23 @@ type Row struct {
 	Unit string
 	// Values has one of each round, in their order.
 	Values []float64
+}
+
+// Rounds does all trials once in each round, so that a minute in which the machine is slow hits all alike, and calls each, if it is not nil,
+// after every one. Its error is ctx's or that of a trial.
+func Rounds(ctx context.Context, rounds int, trials []func() error, each func(done, of int)) error {
+	for done := range rounds * len(trials) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := trials[done%len(trials)](); err != nil {
+			return err
+		}
+		if each != nil {
+			each(done+1, rounds*len(trials))
+		}
+	}
+	return nil
 }
 
 // Interval is a value and where it lies with the package's Confidence.
