@@ -34,16 +34,17 @@ func comeAndGo(b *testing.B, m *attachment.Manager, volume string) {
 	}
 }
 
-// BenchmarkTrackUntrack is an attachment that comes and goes beside ten thousand others: of a volume that was there before, of one that
-// never was, and of different ones on all processors at once (vary -cpu for the gain).
+// BenchmarkTrackUntrack is an attachment that comes and goes beside many others: of a volume that was there before, of one that never was, and of different ones on all processors at once (vary -cpu for the gain).
 func BenchmarkTrackUntrack(b *testing.B) {
-	b.Run("same", func(b *testing.B) {
-		m := filled(b, 10_000)
-		b.ReportAllocs()
-		for b.Loop() {
-			comeAndGo(b, m, "volume")
-		}
-	})
+	for _, n := range to(100_000) {
+		b.Run(fmt.Sprintf("same/attachments=%d", n), func(b *testing.B) {
+			m := filled(b, n)
+			b.ReportAllocs()
+			for b.Loop() {
+				comeAndGo(b, m, "volume")
+			}
+		})
+	}
 	b.Run("new", func(b *testing.B) {
 		m, n := filled(b, 10_000), 0
 		b.ReportAllocs()
