@@ -13,9 +13,9 @@ import (
 // everything is still would otherwise stop the loop.
 type prober struct {
 	in      *incarnation
-	ask     chan question
+	ask     chan bool // whether a partial reading will do
 	answer  chan reading
-	waiting bool // a question is out
+	waiting bool // one was asked for
 	hung    bool // and that was told
 	belief  map[beliefKey]trace.Event
 	spare   map[beliefKey]trace.Event // the belief before, kept for its space
@@ -26,9 +26,6 @@ type prober struct {
 	keysOf map[string][]beliefKey // by volume, while readings are partial; nil otherwise
 	parts  int                    // partial readings since the last whole one
 }
-
-// question says how much to read.
-type question struct{ part bool }
 
 // reading is one answer of the system.
 type reading struct {
@@ -48,7 +45,7 @@ type beliefKey struct {
 
 func newProber(in *incarnation) *prober {
 	p := &prober{
-		in: in, ask: make(chan question, 1), answer: make(chan reading, 1), belief: make(map[beliefKey]trace.Event), spare: make(map[beliefKey]trace.Event),
+		in: in, ask: make(chan bool, 1), answer: make(chan reading, 1), belief: make(map[beliefKey]trace.Event), spare: make(map[beliefKey]trace.Event),
 		gone: make(map[string]beliefKey), stamps: make(map[string]int64), parted: make(map[string]time.Duration),
 	}
 	go p.serve()
@@ -61,27 +58,29 @@ func (p *prober) end() { close(p.ask) }
 // serve answers until the prober ends.
 func (p *prober) serve() {
 	last := ^uint64(0)
-	for q := range p.ask {
+	for part := range p.ask {
 		var r reading
-		r.err = guard(func() error { r = p.read(q, &last); return nil })
+		r.err = guard(func() error { r = p.read(part, &last); return nil })
 		p.answer <- r
 	}
 }
 
 // read asks the system, unless its version is still the last one.
-func (p *prober) read(q question, last *uint64) (r reading) {
+func (p *prober) read(part bool, last *uint64) (r reading) {
 	if b, ok := p.in.sys.(Believer); ok {
 		version := b.Version()
 		if version == *last {
 			return r
 		}
 		*last = version
-		if d, ok := b.(differ); ok {
-			volumes, all := d.Changes()
-			r.volumes, r.part = volumes, q.part && !all
+		d, ok := b.(differ)
+		if part && ok {
+			var all bool
+			r.volumes, all = d.Changes()
+			r.part = !all
 		}
 		if r.part {
-			r.instances, r.stamps = p.in.sys.(differ).AttachmentsOf(r.volumes)
+			r.instances, r.stamps = d.AttachmentsOf(r.volumes)
 		} else {
 			r.instances, r.stamps = b.Attachments()
 		}
@@ -99,7 +98,7 @@ func (in *incarnation) observe() {
 	p, loop := in.prober, in.engine.loop
 	if !p.waiting {
 		p.waiting = true
-		p.ask <- question{part: p.few()}
+		p.ask <- p.partial()
 	}
 	loop.Settle()
 	select {
@@ -125,8 +124,10 @@ func (in *incarnation) observe() {
 // the work for each stays the same.
 const wholeMax = 64
 
-// few reports whether the next reading may be a partial one.
-func (p *prober) few() bool { return len(p.belief) > wholeMax && p.parts < len(p.belief)/wholeMax*16 }
+// partial reports whether the next reading may be a partial one.
+func (p *prober) partial() bool {
+	return len(p.belief) > wholeMax && p.parts < len(p.belief)/wholeMax*16
+}
 
 // compare emits the differences between a reading and what was known.
 func (p *prober) compare(r reading) {
