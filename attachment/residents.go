@@ -58,7 +58,7 @@ func (r *residents) find(name, uid string) *resident {
 func (r *residents) add(h holder, volume string) {
 	n := r.find(h.node, h.uid)
 	if n == nil {
-		n = r.fresh()
+		n = r.blank()
 		n.identity, n.at, n.next = identity{h.node, h.uid}, len(r.all), r.byName[h.node]
 		r.byName[h.node] = n
 		r.all = append(r.all, n)
@@ -66,8 +66,8 @@ func (r *residents) add(h holder, volume string) {
 	n.volumes[volume] = struct{}{}
 }
 
-// fresh returns a resident without volumes.
-func (r *residents) fresh() *resident {
+// blank returns a resident without volumes.
+func (r *residents) blank() *resident {
 	if last := len(r.idle) - 1; last >= 0 {
 		n := r.idle[last]
 		r.idle = r.idle[:last]
