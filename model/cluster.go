@@ -270,15 +270,14 @@ func (v *volume) wished(node string) (any, attached, deleting bool) {
 }
 
 // recordedOn is the volume of a PersistentVolume, nil if there is none.
-func (s *state) recordedOn(pv string) *volume {
-	if v := s.byPV[pv]; v != nil && v.pv.name == pv {
-		return v
-	}
-	return nil
-}
+func (s *state) recordedOn(pv string) *volume { return s.byPV[pv] }
 
-// name notes what a volume's PersistentVolume is called now.
+// name notes of which PersistentVolume a volume is, if of any.
 func (s *state) name(v *volume, pv string) {
-	v.pv.name = pv
-	s.byPV[pv] = v
+	if s.byPV[v.pv.name] == v {
+		delete(s.byPV, v.pv.name)
+	}
+	if v.pv.name = pv; pv != "" {
+		s.byPV[pv] = v
+	}
 }
