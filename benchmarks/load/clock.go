@@ -31,6 +31,13 @@ func (c *still) move(d time.Duration) {
 	})
 }
 
+// awaited reports whether a timer is set for exactly d from now.
+func (c *still) awaited(d time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.timers, func(t *timer) bool { return t.at == c.elapsed+d })
+}
+
 func (c *still) time() time.Time { return time.Unix(1_700_000_000, int64(c.elapsed)) }
 
 func (c *still) Now() time.Time {

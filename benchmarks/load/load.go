@@ -166,7 +166,11 @@ func (l *Load) Pass() {
 
 // Clear lets the grace periods of stale attachments end, of which there must be some, and waits for the pass that clears what is stale.
 func (l *Load) Clear() {
-	l.clock.move(l.loop.GetGracePeriod())
+	grace := l.loop.GetGracePeriod()
+	for !l.clock.awaited(grace) { // a timer that is set later would be late by as much as the clock has moved
+		runtime.Gosched()
+	}
+	l.clock.move(grace)
 	<-l.ended
 }
 
