@@ -2,8 +2,6 @@ package scenarios
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"reflect"
 	"slices"
@@ -24,12 +22,6 @@ func Format(s *Scenario) []byte {
 	sortSteps(spec.Timeline)
 	f.block(reflect.ValueOf(spec))
 	return f.Bytes()
-}
-
-// Digest is the SHA-256 of a scenario's canonical text, as Format writes it, in hex.
-func Digest(text []byte) string {
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
 }
 
 // formatter writes one scenario.

@@ -254,7 +254,7 @@ func (e *engine) header() trace.Header {
 	}
 	return trace.Header{
 		Format: trace.FormatVersion, Holdfast: Version(), Go: runtime.Version(), System: e.opt.system, Scenario: e.scn.Metadata.Name,
-		Digest: scenarios.Digest(text), Source: string(text), Seed: e.opt.seed, Strategy: e.opt.strategy, Setup: setup,
+		Digest: trace.Digest(text), Source: string(text), Seed: e.opt.seed, Strategy: e.opt.strategy, Setup: setup,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/holdfast-sim/holdfast/scenarios"
 	"github.com/holdfast-sim/holdfast/sim/report"
+	"github.com/holdfast-sim/holdfast/sim/trace"
 )
 
 // graveyardDefault is where a campaign that is told nothing else keeps its findings: beside what --out is by default.
@@ -65,7 +66,7 @@ func (g *graveyard) bury(s *scenarios.Scenario) error {
 		return fmt.Errorf("make the graveyard: %w", err)
 	}
 	text := scenarios.Format(s)
-	path := filepath.Join(g.dir, fmt.Sprintf("%s-%.12s.yaml", s.Spec.Resolved.Breaks, scenarios.Digest(text)))
+	path := filepath.Join(g.dir, fmt.Sprintf("%s-%.12s.yaml", s.Spec.Resolved.Breaks, trace.Digest(text)))
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

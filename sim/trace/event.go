@@ -11,7 +11,11 @@
 //	fmt.Println(w.Hash())
 package trace
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+)
 
 // Kind says what sort of thing happened. Seven of them are points: each is one step that the scheduler chose. The others
 // are observations, made in the step whose number they carry.
@@ -124,6 +128,12 @@ type Event struct {
 
 // FormatVersion is the version of the trace's text form. A reader refuses what it does not know.
 const FormatVersion = 1
+
+// Digest is the SHA-256 of a scenario's own text, in hex, as Header.Digest has it.
+func Digest(source []byte) string {
+	sum := sha256.Sum256(source)
+	return hex.EncodeToString(sum[:])
+}
 
 // Header is the first line of a trace: how the run can be repeated, and the facts about the set-up that the oracle needs.
 // It stays outside the hash.
