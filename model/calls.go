@@ -56,6 +56,8 @@ func (s *state) takeCall(e *trace.Event) {
 	s.reached.call(s, e)
 	if e.Fault != "" {
 		s.counts.fault(s, e.Fault)
+	}
+	if e.Fault != "" || e.Code == trace.RateLimited {
 		p.faulted(s, e)
 	}
 	if e.Verb == "watch" && e.Resource == "nodes" && e.Fault == "" && e.Code == "OK" {

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -160,20 +161,24 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, path, name string) {
 		}
 		v.SetUint(i)
 	case reflect.Float64:
-		d.chance(n, v, path, name)
+		d.fraction(n, v, path, name)
 	default:
 		panic(fmt.Sprintf("scenarios: no text form for %s, a %s", path, v.Type()))
 	}
 }
 
-// chance is the only number with a fraction. Absence means always, so that a zero can only be a mistake.
-func (d *decoder) chance(n *yaml.Node, v reflect.Value, path, name string) {
+// fraction takes a number that may have one. Absence means always, or without a limit, so that a zero can only be a mistake.
+func (d *decoder) fraction(n *yaml.Node, v reflect.Value, path, name string) {
 	f, err := strconv.ParseFloat(n.Value, 64)
-	if tag := n.ShortTag(); tag != "!!float" && tag != "!!int" || err != nil || !(f > 0 && f <= 1) {
+	number := (n.ShortTag() == "!!float" || n.ShortTag() == "!!int") && err == nil && f > 0
+	switch {
+	case name == "chance" && !(number && f <= 1):
 		d.problem(n, path, fmt.Sprintf("%s is %s, outside of (0, 1]", name, n.Value), "", "leave chance out for always")
-		return
+	case !number || math.IsInf(f, 0):
+		d.problem(n, path, fmt.Sprintf("%s is %s, where a number above 0 is wanted", name, n.Value), "", "")
+	default:
+		v.SetFloat(f)
 	}
-	v.SetFloat(f)
 }
 
 const durationHint = "durations are Go's: 300ms, 1.5s, 2m30s, 1h; units are ns, us, ms, s, m, h"

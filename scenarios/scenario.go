@@ -59,6 +59,8 @@ type Spec struct {
 	Latency Latency `json:"latency,omitempty,omitzero"`
 	// Deliver is the lag of watch events: each draws from [Min, Max].
 	Deliver Latency `json:"deliver,omitempty,omitzero"`
+	// Client limits the requests of each process to the API server, as client-go does; without it there is no limit.
+	Client Client `json:"client,omitempty,omitzero"`
 	// Timeline is in order of time: Parse sorts it, and steps of one instant keep their order in the text.
 	Timeline []Step  `json:"timeline,omitempty"`
 	Faults   []Fault `json:"faults,omitempty"`
@@ -139,6 +141,14 @@ type Assume struct {
 type Latency struct {
 	Min Duration `json:"min,omitempty"`
 	Max Duration `json:"max,omitempty"`
+}
+
+// Client is a client's limit on its own requests (flags --kube-api-qps and --kube-api-burst of the sidecars; their defaults are 5 and 10).
+type Client struct {
+	// QPS is how many it makes a second in the long run.
+	QPS float64 `json:"qps"`
+	// Burst is how many it makes at once after a pause; 0 is twice the QPS.
+	Burst int `json:"burst,omitempty"`
 }
 
 // Step is one entry of the timeline: a time and exactly one action.

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -170,6 +171,14 @@ func (v *validator) settings(s *Spec) {
 	}
 	v.span("spec.latency", s.Latency)
 	v.span("spec.deliver", s.Deliver)
+	switch c := s.Client; {
+	case !(c.QPS >= 0) || math.IsInf(c.QPS, 0):
+		v.add("spec.client.qps", fmt.Sprintf("qps is %g, which is no rate", c.QPS), "", "a number above 0, or leave client out for no limit")
+	case c.Burst < 0:
+		v.add("spec.client.burst", "burst is negative", "", "")
+	case c.QPS == 0 && c != (Client{}):
+		v.add("spec.client.qps", "a burst without qps is no limit", "", "qps: 5")
+	}
 }
 
 func (v *validator) span(path string, l Latency) {

@@ -96,9 +96,18 @@ const convergeSlack = 5*time.Minute + 2*callTimeout + 30*time.Second
 // bound is I + G + T: the time in which everything agrees once faults have stopped (SPEC.md section 5, L7).
 func (e *engine) bound() time.Duration {
 	rec := e.scn.Spec.Reconciler
-	perCall := time.Duration(e.scn.Spec.Latency.Max)
+	perCall := e.callMax()
 	suspects, dirty := len(e.nodes), len(e.scn.Spec.Volumes)
 	return time.Duration(rec.Interval) + time.Duration(rec.GracePeriod) + time.Duration(2*suspects+2*dirty+4)*perCall + time.Second
+}
+
+// callMax is what each of many calls takes at most if nothing goes wrong: its latency, and the time in which its token comes.
+func (e *engine) callMax() time.Duration {
+	longest := time.Duration(e.scn.Spec.Latency.Max)
+	if qps := e.scn.Spec.Client.QPS; qps > 0 {
+		longest += time.Duration(float64(time.Second) / qps)
+	}
+	return longest
 }
 
 // horizon is the virtual time at which chaos ends.
@@ -241,7 +250,7 @@ func (e *engine) header() trace.Header {
 	setup := trace.Setup{
 		Start: wallStart.UnixNano(), Interval: time.Duration(spec.Reconciler.Interval), Grace: time.Duration(spec.Reconciler.GracePeriod),
 		MaxHolders: spec.Backend.MaxHolders, NodeDead: e.nodeDead(), Fence: spec.Backend.Fence, Persist: true,
-		CallLatencyMax: time.Duration(spec.Latency.Max), GuardMin: 3, GuardShare: 0.25, Retry: e.retry, Offers: e.offers,
+		CallLatencyMax: e.callMax(), GuardMin: 3, GuardShare: 0.25, Retry: e.retry, Offers: e.offers,
 	}
 	setup.Rules, setup.Judge = RulesOf(spec.Invariants)
 	if e.opt.strategy == pairs { // who did what in a step is not known

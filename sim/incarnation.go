@@ -1,7 +1,9 @@
 package sim
 
 import (
+	"cmp"
 	"context"
+	"math"
 	"runtime/debug"
 	"strconv"
 	"sync/atomic"
@@ -52,6 +54,9 @@ type operation struct {
 func (e *engine) newIncarnation() (*incarnation, error) {
 	e.born++
 	proc := e.loop.NewProcess(e.born)
+	if c := e.scn.Spec.Client; c.QPS > 0 {
+		proc.Limit(c.QPS, cmp.Or(c.Burst, int(math.Ceil(2*c.QPS))))
+	}
 	in := &incarnation{engine: e, proc: proc, wall: e.wall.Own(), registry: newRegistry(), inflight: make(map[int]*operation)}
 	rec, back := e.scn.Spec.Reconciler, e.scn.Spec.Backend
 	sys, err := e.build(Env{

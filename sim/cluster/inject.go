@@ -15,6 +15,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/holdfast-sim/holdfast/sim/fault"
+	"github.com/holdfast-sim/holdfast/sim/sched"
+	"github.com/holdfast-sim/holdfast/sim/trace"
 )
 
 // ErrInjected is in the chain of every error that the fault plan made, so that it can be told from one that the system
@@ -75,6 +77,8 @@ func apiCode(err error) string {
 		return "Canceled"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "DeadlineExceeded"
+	case errors.Is(err, sched.ErrLimited):
+		return trace.RateLimited
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "Unreachable"
 	case errors.Is(err, io.ErrUnexpectedEOF):

@@ -42,6 +42,9 @@ type call struct {
 	point  *Point      // what waits: the request, then its reply; nil when neither does. Guarded by the process.
 	gone   bool        // the caller went away. Guarded by the process.
 	deaf   bool        // the end of the caller's context does not reach it. Guarded by the process.
+
+	refused bool          // its own client holds it back for longer than its context lasts. Guarded by the process.
+	sent    time.Duration // when its own client lets it go. Guarded by the process.
 }
 
 type answer struct {
@@ -58,11 +61,15 @@ func (p *Process) Call(ctx context.Context, r Request) (any, error) {
 	actor := Actor(ctx)
 	c := &call{Request: r, proc: p, actor: actor, label: p.Label(actor, r.Verb, r.Resource, r.Name), answer: make(chan answer, 1)}
 	before, after := p.loop.latency(c.label)
-	c.offer(&Point{
+	pt := &Point{
 		Kind: trace.Call, Label: c.label, Actor: actor, Ready: p.loop.Now() + before,
 		Site: &fault.Site{Proc: p.Num, Actor: actor, Verb: r.Verb, Resource: r.Resource, Name: r.Name},
 		Fire: func(e *trace.Event, d fault.Decision) { c.fire(e, d, after) },
-	})
+	}
+	if p.limiter != nil && r.Resource != fault.Backend {
+		c.queue(ctx, pt)
+	}
+	c.offer(pt)
 	select {
 	case a := <-c.answer:
 		return a.value, a.err
@@ -118,13 +125,13 @@ func (c *call) offer(pt *Point) {
 // that nobody controls.
 func (c *call) giveUp() {
 	c.proc.mu.Lock()
-	pt := c.point
+	pt, held := c.point, c.proc.loop.Now() < c.sent
 	c.gone = true
 	c.proc.mu.Unlock()
 	if pt == nil {
 		return
 	}
-	if pt.Kind == trace.Reply || c.proc.loop.unseen(pt) || c.proc.loop.cfg.Source.Choose("givenUp/"+c.label, 2) == 0 {
+	if held || pt.Kind == trace.Reply || c.proc.loop.unseen(pt) || c.proc.loop.cfg.Source.Choose("givenUp/"+c.label, 2) == 0 {
 		c.proc.Withdraw(pt)
 	}
 }
@@ -135,6 +142,11 @@ func (c *call) fire(e *trace.Event, d fault.Decision, after time.Duration) {
 	l.calls++
 	c.id = l.calls
 	c.fill(e)
+	if c.held() {
+		e.Code = c.Code(ErrLimited)
+		c.reply(answer{err: ErrLimited}, d, 0)
+		return
+	}
 	if !d.Effect.Meets(c.Verb, c.Resource) {
 		d = fault.Decision{}
 	}
@@ -177,6 +189,13 @@ func (c *call) fire(e *trace.Event, d fault.Decision, after time.Duration) {
 		e.Code = c.Code(err)
 		c.reply(answer{err: err}, d, after)
 	}
+}
+
+// held reports whether the client itself says no.
+func (c *call) held() bool {
+	c.proc.mu.Lock()
+	defer c.proc.mu.Unlock()
+	return c.refused
 }
 
 func (c *call) fill(e *trace.Event) {

@@ -290,6 +290,7 @@ func (l *Loop) collect() {
 	fresh := l.fresh
 	l.fresh = nil
 	l.mu.Unlock()
+	queue(fresh)
 	for _, p := range fresh {
 		heap.Push(&l.future, p)
 	}
@@ -297,6 +298,20 @@ func (l *Loop) collect() {
 		p := heap.Pop(&l.future).(*Point)
 		i, _ := slices.BinarySearchFunc(l.ready, p, func(a, b *Point) int { return cmp.Compare(a.Label, b.Label) })
 		l.ready = slices.Insert(l.ready, i, p)
+	}
+}
+
+// queue lets points wait for their turns.
+func queue(fresh []*Point) {
+	var waiting []*Point
+	for _, p := range fresh {
+		if p.Queue != nil {
+			waiting = append(waiting, p)
+		}
+	}
+	slices.SortFunc(waiting, func(a, b *Point) int { return cmp.Compare(a.Label, b.Label) })
+	for _, p := range waiting {
+		p.Ready += p.Queue()
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+
+	"golang.org/x/time/rate"
 )
 
 // ErrCut is what a crashed incarnation's calls return: nobody is meant to see it, for the process is gone.
@@ -23,6 +25,7 @@ type Process struct {
 	ordinals map[string]*int
 	label    []byte // the last label, kept for its space
 	waiting  map[*Point]bool
+	limiter  *rate.Limiter // nil is no limit
 }
 
 // NewProcess returns an incarnation.

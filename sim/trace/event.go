@@ -53,6 +53,9 @@ func (k Kind) Point() bool {
 	return false
 }
 
+// RateLimited is the code of a call that its own client held back for longer than its context lasts: it was never sent.
+const RateLimited = "RateLimited"
+
 // Event is one line of a trace. It is flat on purpose: a hand can write and edit it. Which fields are set depends on the kind:
 //
 //	op        Op Verb Volume Node Mode Actor            Verb: publish, unpublish, track..., start, stop, run, trigger, cancel, and the operator's deleteNode, createNode, ...
