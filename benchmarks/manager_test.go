@@ -34,7 +34,8 @@ func comeAndGo(b *testing.B, m *attachment.Manager, volume string) {
 	}
 }
 
-// BenchmarkTrackUntrack is an attachment that comes and goes beside many others: of a volume that was there before, of one that never was, and of different ones on all processors at once (vary -cpu for the gain).
+// BenchmarkTrackUntrack is an attachment that comes and goes beside many others: of a volume that was there before, of one that never
+// was, and of different ones on all processors at once (vary -cpu for the gain).
 func BenchmarkTrackUntrack(b *testing.B) {
 	for _, n := range to(100_000) {
 		b.Run(fmt.Sprintf("same/attachments=%d", n), func(b *testing.B) {
