@@ -43,7 +43,7 @@ type call struct {
 	gone   bool        // the caller went away. Guarded by the process.
 	deaf   bool        // the end of the caller's context does not reach it. Guarded by the process.
 
-	refused bool          // its own client holds it back for longer than its context lasts. Guarded by the process.
+	refused bool          // its own client says no. The loop's goroutine alone looks.
 	sent    time.Duration // when its own client lets it go. Guarded by the process.
 }
 
@@ -125,13 +125,13 @@ func (c *call) offer(pt *Point) {
 // that nobody controls.
 func (c *call) giveUp() {
 	c.proc.mu.Lock()
-	pt, held := c.point, c.proc.loop.Now() < c.sent
+	pt, queued := c.point, c.proc.loop.Now() < c.sent
 	c.gone = true
 	c.proc.mu.Unlock()
 	if pt == nil {
 		return
 	}
-	if held || pt.Kind == trace.Reply || c.proc.loop.unseen(pt) || c.proc.loop.cfg.Source.Choose("givenUp/"+c.label, 2) == 0 {
+	if queued || pt.Kind == trace.Reply || c.proc.loop.unseen(pt) || c.proc.loop.cfg.Source.Choose("givenUp/"+c.label, 2) == 0 {
 		c.proc.Withdraw(pt)
 	}
 }
@@ -142,7 +142,7 @@ func (c *call) fire(e *trace.Event, d fault.Decision, after time.Duration) {
 	l.calls++
 	c.id = l.calls
 	c.fill(e)
-	if c.held() {
+	if c.refused {
 		e.Code = c.Code(ErrLimited)
 		c.reply(answer{err: ErrLimited}, d, 0)
 		return
@@ -189,13 +189,6 @@ func (c *call) fire(e *trace.Event, d fault.Decision, after time.Duration) {
 		e.Code = c.Code(err)
 		c.reply(answer{err: err}, d, after)
 	}
-}
-
-// held reports whether the client itself says no.
-func (c *call) held() bool {
-	c.proc.mu.Lock()
-	defer c.proc.mu.Unlock()
-	return c.refused
 }
 
 func (c *call) fill(e *trace.Event) {

@@ -20,18 +20,18 @@ func (p *Process) Limit(qps float64, burst int) { p.limiter = rate.NewLimiter(ra
 // queue lets a point wait for its token once the loop sees it.
 func (c *call) queue(ctx context.Context, pt *Point) {
 	deadline, bounded := ctx.Deadline()
-	pt.Queue = func() time.Duration {
+	pt.Queue = func() {
 		now := time.Now()
 		token := c.proc.limiter.ReserveN(now, 1)
 		wait := token.DelayFrom(now)
-		c.proc.mu.Lock()
-		defer c.proc.mu.Unlock()
 		if bounded && now.Add(wait).After(deadline) {
 			token.CancelAt(now)
 			c.refused, pt.Site, pt.Ready = true, nil, c.proc.loop.Now()
-			return 0
+			return
 		}
+		pt.Ready += wait
+		c.proc.mu.Lock()
+		defer c.proc.mu.Unlock()
 		c.sent = c.proc.loop.Now() + wait
-		return wait
 	}
 }

@@ -311,7 +311,7 @@ func queue(fresh []*Point) {
 	}
 	slices.SortFunc(waiting, func(a, b *Point) int { return cmp.Compare(a.Label, b.Label) })
 	for _, p := range waiting {
-		p.Ready += p.Queue()
+		p.Queue()
 	}
 }
 

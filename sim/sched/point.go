@@ -26,9 +26,9 @@ type Point struct {
 	Actor string
 	// Ready is the virtual time before which the point cannot happen.
 	Ready time.Duration
-	// Queue, if not nil, is called once, on the loop's goroutine, and says how long the point waits beyond Ready. Of points that were
-	// offered in one step, those with lesser labels are asked first.
-	Queue func() time.Duration
+	// Queue, if not nil, is called once, on the loop's goroutine, and may move Ready. Of points that were offered in one step, those with
+	// lesser labels come first.
+	Queue func()
 	// Held forbids the point for now if it returns true; nil never does. It is asked on the loop's goroutine.
 	Held func() bool
 	// Outside marks a point of a process that happens although the process stands still: a request that was sent, the end of a
