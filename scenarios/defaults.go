@@ -3,6 +3,7 @@ package scenarios
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"math"
 	"slices"
 	"time"
 )
@@ -19,7 +20,7 @@ const inOrder = "in-order"
 
 // Defaults returns a copy of the scenario in which every default is filled in: the driver's node ids, names of
 // PersistentVolumes and VolumeAttachments, the reconciler's interval and grace, the holders of a ReadWriteMany volume,
-// assume.nodeDead, and one trigger. The timeline is in order. It changes nothing that is set, so that it is idempotent.
+// a limited client's burst, assume.nodeDead, and one trigger. The timeline is in order. It changes nothing that is set, so that it is idempotent.
 func (s *Scenario) Defaults() *Scenario {
 	c := *s
 	c.APIVersion, c.Kind = APIVersion, Kind
@@ -37,6 +38,7 @@ func (s *Scenario) Defaults() *Scenario {
 	setDefault(&spec.Reconciler.Interval, Duration(intervalDefault))
 	setDefault(&spec.Reconciler.GracePeriod, Duration(graceDefault))
 	setDefault(&spec.Backend.MaxHolders, maxHoldersDefault)
+	setDefault(&spec.Client.Burst, spec.Client.burst())
 	nodeDead := s.Spec.Assume.NodeDead == nil || *s.Spec.Assume.NodeDead
 	spec.Assume.NodeDead = &nodeDead
 	for i := range spec.Timeline {
@@ -55,6 +57,9 @@ func (s *Scenario) Defaults() *Scenario {
 	return &c
 }
 
+// burst is the default of Burst: as many times the QPS as client-go's own defaults have.
+func (c Client) burst() int { return int(math.Ceil(2 * c.QPS)) }
+
 // Plain returns a copy of the scenario without what Defaults fills in: a scenario as somebody would write it. Defaults of both
 // are the same.
 func (s *Scenario) Plain() *Scenario {
@@ -69,6 +74,7 @@ func (s *Scenario) Plain() *Scenario {
 	unset(&spec.Reconciler.Interval, Duration(intervalDefault))
 	unset(&spec.Reconciler.GracePeriod, Duration(graceDefault))
 	unset(&spec.Backend.MaxHolders, maxHoldersDefault)
+	unset(&spec.Client.Burst, spec.Client.burst())
 	if *spec.Assume.NodeDead {
 		spec.Assume.NodeDead = nil
 	}

@@ -1,9 +1,7 @@
 package sim
 
 import (
-	"cmp"
 	"context"
-	"math"
 	"runtime/debug"
 	"strconv"
 	"sync/atomic"
@@ -55,7 +53,7 @@ func (e *engine) newIncarnation() (*incarnation, error) {
 	e.born++
 	proc := e.loop.NewProcess(e.born)
 	if c := e.scn.Spec.Client; c.QPS > 0 {
-		proc.Limit(c.QPS, cmp.Or(c.Burst, int(math.Ceil(2*c.QPS))))
+		proc.Limit(c.QPS, c.Burst)
 	}
 	in := &incarnation{engine: e, proc: proc, wall: e.wall.Own(), registry: newRegistry(), inflight: make(map[int]*operation)}
 	rec, back := e.scn.Spec.Reconciler, e.scn.Spec.Backend
