@@ -1,6 +1,7 @@
 package model
 
 import (
+	"slices"
 	"time"
 
 	"github.com/holdfast-sim/holdfast/sim/trace"
@@ -15,16 +16,18 @@ import (
 // objects are whole, a process leads, and no fault is on; each fault lets the time start again.
 type publishSucceeds struct {
 	ruling
-	open    []*hope
+	open    []*hope // as they were made; over ones leave with the next tick that looks
+	of      map[*volume][]*hope
 	touched []*volume
 	all     bool
-	next    time.Duration
+	next    time.Duration // no hope is overdue before
 }
 
 // hope is a VolumeAttachment that waits to be attached.
 type hope struct {
 	wish   *wish
 	volume *volume
+	over   bool // it was granted, or given up
 	free   bool
 	other  bool   // it asks for another access mode than the volume's
 	wide   bool   // it asks for more nodes than the volume allows, and is never to succeed
@@ -38,7 +41,7 @@ type hope struct {
 const publishMax = 5*time.Minute + 2*15*time.Second + 30*time.Second
 
 func newPublishSucceeds(s *state) rule {
-	r := &publishSucceeds{}
+	r := &publishSucceeds{of: make(map[*volume][]*hope)}
 	r.judge(s, "calls")
 	r.judge(s, "evicts", "believer")
 	return r
@@ -49,7 +52,8 @@ func (r *publishSucceeds) step(s *state, e *trace.Event) {
 	case trace.Change:
 		if e.Resource == "volumeattachments" && e.Verb == "created" {
 			if w := s.wishes[e.Name]; w != nil {
-				r.open = append(r.open, &hope{wish: w, volume: s.volume(w.volume)})
+				h := &hope{wish: w, volume: s.volume(w.volume)}
+				r.open, r.of[h.volume] = append(r.open, h), append(r.of[h.volume], h)
 			}
 		}
 		if e.Resource == "nodes" && e.Verb != "updated" {
@@ -58,15 +62,17 @@ func (r *publishSucceeds) step(s *state, e *trace.Event) {
 	case trace.Process, trace.Trouble, trace.Phase:
 		r.all = true
 	case trace.Op:
-		for _, h := range r.open {
-			if e.Verb == "publish" && h.wish.volume == e.Volume && h.wish.node == e.Node {
-				h.other = e.Mode != h.volume.mode
-				h.wide = wider(e.Mode, h.volume.mode)
+		if e.Verb != "publish" || len(r.open) == 0 {
+			break
+		}
+		for _, h := range r.of[s.volume(e.Volume)] {
+			if h.wish.node == e.Node {
+				h.other, h.wide = e.Mode != h.volume.mode, wider(e.Mode, h.volume.mode)
 			}
 		}
 	case trace.Return:
 		if o := s.ops[e.Op]; o != nil && o.verb == "publish" && o.code == "OK" {
-			r.drop(func(h *hope) bool { return h.volume == o.volume && h.wish.node == o.node })
+			r.drop(o.volume, func(h *hope) bool { return h.wish.node == o.node })
 		} else if o != nil {
 			r.refused(s, o)
 		}
@@ -76,37 +82,39 @@ func (r *publishSucceeds) step(s *state, e *trace.Event) {
 	}
 }
 
-func (r *publishSucceeds) drop(gone func(*hope) bool) {
-	kept := r.open[:0]
-	for _, h := range r.open {
-		if !gone(h) {
+// drop ends some of a volume's hopes.
+func (r *publishSucceeds) drop(v *volume, gone func(*hope) bool) {
+	all := r.of[v]
+	if len(all) == 0 {
+		return
+	}
+	kept := all[:0]
+	for _, h := range all {
+		if h.over = gone(h); !h.over {
 			kept = append(kept, h)
 		}
 	}
-	r.open = kept
+	if r.of[v] = kept; len(kept) == 0 {
+		delete(r.of, v)
+	}
 }
 
 func (r *publishSucceeds) settle(s *state) {
-	if len(r.open) > 0 && (r.all || len(r.touched) > 0) {
-		r.drop(func(h *hope) bool {
+	if r.all {
+		r.touched = r.touched[:0]
+		for _, h := range r.open {
+			r.touched = append(r.touched, h.volume)
+		}
+	}
+	for _, v := range r.touched {
+		r.drop(v, func(h *hope) bool {
 			return h.wish.deleting || h.wish.state == "attached" || s.wishes[h.wish.name] != h.wish
 		})
-		for _, h := range r.open {
-			if r.all || contains(r.touched, h.volume) {
-				r.look(s, h)
-			}
+		for _, h := range r.of[v] {
+			r.look(s, h)
 		}
 	}
 	r.touched, r.all = r.touched[:0], false
-}
-
-func contains(all []*volume, v *volume) bool {
-	for _, x := range all {
-		if x == v {
-			return true
-		}
-	}
-	return false
 }
 
 // look notes whether something stands in the way of a wish.
@@ -117,7 +125,7 @@ func (r *publishSucceeds) look(s *state, h *hope) {
 	}
 	if free && (!h.free || h.proc != s.leader) {
 		h.since, h.proc, h.fault, h.faults = s.now, s.leader, s.leader.fault, s.leader.faultCount
-		r.next = 0
+		r.next = min(r.next, s.now.at+publishMax)
 	}
 	h.free = free
 }
@@ -161,7 +169,8 @@ func (r *publishSucceeds) tick(s *state, now time.Duration) {
 		return
 	}
 	r.next = now + publishMax
-	for i, h := range r.open {
+	r.open = slices.DeleteFunc(r.open, func(h *hope) bool { return h.over })
+	for _, h := range r.open {
 		if !h.free {
 			continue
 		}
@@ -171,7 +180,8 @@ func (r *publishSucceeds) tick(s *state, now time.Duration) {
 		due := h.since.at + publishMax + h.proc.faultBy(s, now) - h.fault
 		if due < now {
 			r.violate(s, "calls", []int{h.wish.made.step, h.since.step}, "nothing has stood in the way of %s on %s for %v, and no publish has succeeded", h.volume.handle, h.wish.node, now-h.since.at)
-			r.open = append(r.open[:i:i], r.open[i+1:]...)
+			r.drop(h.volume, func(x *hope) bool { return x == h })
+			r.next = now
 			return
 		}
 		r.next = min(r.next, due)
