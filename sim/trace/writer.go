@@ -59,35 +59,41 @@ const lineMax = 64 << 20
 
 // Read reads a trace. A last line that was cut off by a crash is dropped; any other broken line is an error that names its number.
 func Read(name string, r io.Reader) (Header, []Event, error) {
+	var events []Event
+	h, err := Each(name, r, func(e Event) { events = append(events, e) })
+	return h, events, err
+}
+
+// Each reads as Read does, and keeps nothing: f gets one event after the other.
+func Each(name string, r io.Reader, f func(Event)) (Header, error) {
 	var h Header
 	s := bufio.NewScanner(r)
 	s.Buffer(make([]byte, 0, 1<<16), lineMax)
 	if !s.Scan() {
-		return h, nil, fmt.Errorf("%s:1: no header: %w", name, cause(s.Err()))
+		return h, fmt.Errorf("%s:1: no header: %w", name, cause(s.Err()))
 	}
 	if err := json.Unmarshal(s.Bytes(), &h); err != nil {
-		return h, nil, fmt.Errorf("%s:1: header: %w", name, err)
+		return h, fmt.Errorf("%s:1: header: %w", name, err)
 	}
 	if h.Format != FormatVersion {
-		return h, nil, fmt.Errorf("%s:1: trace format %d, this holdfast reads %d", name, h.Format, FormatVersion)
+		return h, fmt.Errorf("%s:1: trace format %d, this holdfast reads %d", name, h.Format, FormatVersion)
 	}
-	var events []Event
 	var broken error
 	for n := 2; s.Scan(); n++ {
 		if broken != nil {
-			return h, nil, broken
+			return h, broken
 		}
 		var e Event
 		if err := json.Unmarshal(s.Bytes(), &e); err != nil {
 			broken = fmt.Errorf("%s:%d: event: %w", name, n, err)
 			continue
 		}
-		events = append(events, e)
+		f(e)
 	}
 	if err := s.Err(); err != nil {
-		return h, nil, fmt.Errorf("%s: %w", name, err)
+		return h, fmt.Errorf("%s: %w", name, err)
 	}
-	return h, events, nil
+	return h, nil
 }
 
 func cause(err error) error {
