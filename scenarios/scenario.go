@@ -61,6 +61,8 @@ type Spec struct {
 	Deliver Latency `json:"deliver,omitempty,omitzero"`
 	// Client limits the requests of each process to the API server, as client-go does; without it there is no limit.
 	Client Client `json:"client,omitempty,omitzero"`
+	// SidecarWorkers is how many calls the sidecar has in flight at the most (its flag --worker-threads, 10 by default); 0 is no limit.
+	SidecarWorkers int `json:"sidecarWorkers,omitempty"`
 	// Timeline is in order of time: Parse sorts it, and steps of one instant keep their order in the text.
 	Timeline []Step  `json:"timeline,omitempty"`
 	Faults   []Fault `json:"faults,omitempty"`

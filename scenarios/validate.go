@@ -171,6 +171,9 @@ func (v *validator) settings(s *Spec) {
 	}
 	v.span("spec.latency", s.Latency)
 	v.span("spec.deliver", s.Deliver)
+	if s.SidecarWorkers < 0 {
+		v.add("spec.sidecarWorkers", "sidecarWorkers is negative", "", "sidecarWorkers: 10")
+	}
 	switch c := s.Client; {
 	case !(c.QPS >= 0) || math.IsInf(c.QPS, 0):
 		v.add("spec.client.qps", fmt.Sprintf("qps is %g, which is no rate", c.QPS), "", "a number above 0, or leave client out for no limit")

@@ -51,6 +51,7 @@ type engine struct {
 	ops      int                // operations so far
 	called   map[string]calling // they, by actor, if a walk makes the choices
 	entries  map[string]*entry
+	workers  workers // of the sidecar
 	nodes    map[string]*machine
 	ordinals map[string]int // of labels outside the system
 	revive   *sched.Point   // the start of the next incarnation, while there is none
@@ -73,7 +74,7 @@ type engine struct {
 }
 
 func newEngine(build Builder, s *scenarios.Scenario, o options) *engine {
-	return &engine{build: build, scn: s, opt: o, entries: make(map[string]*entry), nodes: make(map[string]*machine), ordinals: make(map[string]int), called: make(map[string]calling)}
+	return &engine{build: build, scn: s, opt: o, entries: make(map[string]*entry), workers: workers{max: s.Spec.SidecarWorkers}, nodes: make(map[string]*machine), ordinals: make(map[string]int), called: make(map[string]calling)}
 }
 
 // play is the whole run.

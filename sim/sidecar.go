@@ -47,6 +47,8 @@ type entry struct {
 	owed     bool // a publish may have been done
 	busy     bool // a call is in flight, or its result is being written
 	gone     bool // it was abandoned
+	served   bool // it has one of the sidecar's workers
+	waits    bool // it waits for one
 	failures int
 	next     *sched.Point
 }
@@ -106,17 +108,21 @@ func (x *entry) abandon() {
 	x.gone = true
 	if x.next != nil {
 		x.engine.loop.Withdraw(x.next)
+		x.engine.workers.free(x)
 	}
 	x.forget()
 }
 
 // plan offers what the sidecar does next for this entry.
 func (x *entry) plan() {
+	x.waits = false
 	if x.gone || x.busy || x.wished && x.attached {
 		return
 	}
 	if x.next != nil {
 		x.engine.loop.Withdraw(x.next)
+		x.next = nil
+		x.engine.workers.free(x)
 	}
 	verb, wait := "publish", x.backoff()
 	if !x.wished {
@@ -126,9 +132,15 @@ func (x *entry) plan() {
 		x.settle("forget")
 		return
 	}
+	crew := &x.engine.workers
+	if wait == 0 && !crew.take(x) {
+		crew.wait(x)
+		return
+	}
 	x.next = &sched.Point{
 		Kind: trace.Op, Label: x.engine.label("sidecar", verb, x.name), Actor: "sidecar", Ready: x.engine.loop.Now() + wait,
-		Fire: func(ev *trace.Event, _ fault.Decision) { x.next = nil; x.call(ev, verb) },
+		Held: func() bool { return !x.served && crew.full() },
+		Fire: func(ev *trace.Event, _ fault.Decision) { x.next = nil; crew.take(x); x.call(ev, verb) },
 	}
 	x.engine.loop.Offer(x.next)
 }
@@ -146,6 +158,7 @@ func (x *entry) call(ev *trace.Event, verb string) {
 	if in == nil { // nobody listens on the socket
 		ev.Verb, ev.Volume, ev.Node, ev.Mode, ev.Code = verb, x.volume, x.node, x.mode, "Unavailable"
 		x.failures++
+		e.workers.free(x)
 		x.plan()
 		return
 	}
@@ -171,6 +184,7 @@ var uncertainCodes = []string{"DeadlineExceeded", "Unavailable", "Aborted", "Can
 
 // returned follows the result of a call as its caller sees it.
 func (x *entry) returned(verb string, err error) {
+	x.engine.workers.free(x)
 	if x.gone {
 		return
 	}
