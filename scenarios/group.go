@@ -3,7 +3,7 @@ package scenarios
 import "strconv"
 
 const (
-	// groupMax bounds the volumes of a group. A run of a thousand takes ten seconds, and grows with the square.
+	// groupMax bounds the volumes of a group. A run of ten thousand takes twelve seconds.
 	groupMax = 10_000
 	// everyNode is the node of a step about a group whose volumes are spread over all nodes: the first volume to the first node, and so on,
 	// from the first again.
