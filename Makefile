@@ -39,9 +39,10 @@ bench: ## run the benchmarks, in the format that benchstat reads
 counts: ## write the counts anew that CI compares with
 	go run ./cmd/holdfast bench --counts --sizes 100,1000,10000 --samples 10 -o bench >benchmarks/counts.txt
 
-capacity: ## measure what docs/capacity.md tells; two minutes, three gigabytes
+capacity: ## measure what docs/capacity.md tells; three minutes, three gigabytes
 	go run ./cmd/holdfast bench --sizes 100,1000,10000,100000,1000000 --plot docs/capacity.svg >docs/capacity.txt
 	go run ./cmd/holdfast bench sim >>docs/capacity.txt
+	go run ./cmd/holdfast bench capacity --plot docs/arrivals.svg >docs/arrivals.txt
 
 time-to-find: ## how soon random, PCT and perturbation find each mutant; an hour and a half
 	go run ./cmd/holdfast mutants --strategies random,pct,perturb --seeds 40

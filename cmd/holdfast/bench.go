@@ -49,7 +49,7 @@ Exit codes:
 	f.Float64Var(&b.maxExponent, "max-exponent", 0, "fail if anything grows faster than attachments to this power; 0 is no limit")
 	f.StringVar(&b.plot, "plot", "", "file for a picture of the times, .svg or .png; the numbers come beside it as .csv")
 	b.flags(f)
-	c.AddCommand(newBenchSim())
+	c.AddCommand(newBenchSim(), newBenchCapacity())
 	return c
 }
 
