@@ -31,7 +31,7 @@ type lifecycleCall struct {
 
 // burst starts the calls of a timeline entry, or those that heal the run.
 func (in *incarnation) burst(verbs []string) {
-	life, ok := in.sys.(Lifecycle)
+	life, ok := power[Lifecycle](in.sys)
 	if !ok {
 		return
 	}

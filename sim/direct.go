@@ -14,7 +14,7 @@ import (
 
 // callDirectly calls a method of the Manager, if the system offers that. Nobody may do so outside leadership.
 func (e *engine) callDirectly(ev *trace.Event, c scenarios.Call) {
-	d, ok := e.now.sys.(Direct)
+	d, ok := power[Direct](e.now.sys)
 	if !ok || !e.now.leads() {
 		ev.Code = "Unavailable"
 		return

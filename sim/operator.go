@@ -101,7 +101,7 @@ func (e *engine) actOnSystem(ev *trace.Event, s scenarios.Step) {
 	case len(s.Lifecycle) > 0:
 		in.burst(s.Lifecycle)
 	case s.Trigger != nil:
-		if n, ok := in.sys.(Nudger); ok {
+		if n, ok := power[Nudger](in.sys); ok {
 			ev.Proc, ev.Count = in.proc.Num, max(1, s.Trigger.Times)
 			in.aside("operator", "trigger", func() {
 				for range max(1, s.Trigger.Times) {

@@ -46,13 +46,13 @@ type aRead struct {
 
 func (in *incarnation) reads() []aRead {
 	all := []aRead{{"metrics", func() { _, _ = in.registry.Gather() }}}
-	if b, ok := in.sys.(Believer); ok {
+	if b, ok := power[Believer](in.sys); ok {
 		all = append(all, aRead{"attachments", func() { b.Attachments() }}, aRead{"version", func() { b.Version() }})
 	}
-	if s, ok := in.sys.(Stats); ok {
+	if s, ok := power[Stats](in.sys); ok {
 		all = append(all, aRead{"sizes", func() { s.Sizes() }})
 	}
-	d, ok := in.sys.(Direct)
+	d, ok := power[Direct](in.sys)
 	if !ok {
 		return all
 	}

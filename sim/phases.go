@@ -126,7 +126,7 @@ func (e *engine) quiesce() {
 	if e.now == nil {
 		return
 	}
-	if s, ok := e.now.sys.(Stats); ok {
+	if s, ok := power[Stats](e.now.sys); ok {
 		sizes := e.now.sizes(s)
 		names := make([]string, 0, len(sizes))
 		for name := range sizes {

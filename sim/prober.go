@@ -67,7 +67,7 @@ func (p *prober) serve() {
 
 // read asks the system, unless its version is still the last one.
 func (p *prober) read(part bool, last *uint64) (r reading) {
-	if b, ok := p.in.sys.(Believer); ok {
+	if b, ok := power[Believer](p.in.sys); ok {
 		version := b.Version()
 		if version == *last {
 			return r

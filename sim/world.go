@@ -53,7 +53,7 @@ func (e *engine) setup() {
 	if e.tellsStamps(first.sys) {
 		e.offers = append(e.offers, "stamps")
 	}
-	if r, ok := first.sys.(Retrier); ok {
+	if r, ok := power[Retrier](first.sys); ok {
 		e.retry = r.RetryMax()
 	}
 	h := e.header()
@@ -221,7 +221,7 @@ func offersOf(sys System, fence bool) []string {
 // tellsStamps asks a system that has done nothing yet whether it keeps detach stamps, on a goroutine of its own, for it may
 // block or panic. If it does, it will again where that is a finding.
 func (e *engine) tellsStamps(sys System) bool {
-	b, ok := sys.(Believer)
+	b, ok := power[Believer](sys)
 	if !ok {
 		return false
 	}
