@@ -42,6 +42,7 @@ var layers = []layer{
 	{dir: "sim/shrink", imports: []string{"sim/trace", "sim/fault", "sim/report", "model", "scenarios"}},
 	{dir: "sim/envelope", imports: []string{"scenarios"}},
 	{dir: "sim/perturb", imports: []string{"sim/trace", "sim/fault", "scenarios"}},
+	{dir: "sim/csidriver", imports: []string{"sim"}},
 	{dir: "sim/proptest", imports: []string{"sim", "sim/trace", "sim/choice", "sim/report", "scenarios"}},
 
 	// The product.
