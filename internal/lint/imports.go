@@ -43,17 +43,19 @@ var layers = []layer{
 	{dir: "sim/envelope", imports: []string{"scenarios"}},
 	{dir: "sim/perturb", imports: []string{"sim/trace", "sim/fault", "scenarios"}},
 	{dir: "sim/csidriver", imports: []string{"sim"}},
+	{dir: "sim/conformance", imports: []string{"sim", "sim/csidriver", "scenarios"}},
 	{dir: "sim/proptest", imports: []string{"sim", "sim/trace", "sim/choice", "sim/report", "scenarios"}},
 
 	// The product.
 	{dir: "attachment/deadline"},
 	{dir: "attachment", imports: []string{"attachment/deadline"}},
 	{dir: "attachment/csi", imports: []string{"attachment", "attachment/deadline"}},
+	{dir: "attachment/csi/service", imports: []string{"attachment", "attachment/csi"}},
 	{dir: "reconciler", imports: []string{"attachment", "attachment/deadline"}},
 
 	// The joints: what knows both sides, and what knows neither.
 	{dir: "internal/lint", std: true},
-	{dir: "internal/stock", imports: []string{"sim", "attachment", "attachment/csi", "reconciler"}},
+	{dir: "internal/stock", imports: []string{"sim", "attachment", "attachment/csi", "attachment/csi/service", "reconciler"}},
 	{dir: "internal/mutants/...", imports: []string{"..."}},
 	{dir: "examples/...", imports: []string{"..."}},
 	{dir: "benchmarks/...", imports: []string{"..."}},
