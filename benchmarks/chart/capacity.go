@@ -107,8 +107,8 @@ func line(p *plot.Plot, name string, xys plotter.XYs, i int, style plotter.StepK
 	if err != nil {
 		return err
 	}
-	l.Color, l.StepStyle = plotutil.Color(i), style
-	if dashed || i >= len(plotutil.DefaultColors) { // colours come round again
+	l.Color, l.StepStyle = ink(i), style
+	if dashed {
 		l.Dashes = plotutil.Dashes(1)
 	}
 	p.Add(l)

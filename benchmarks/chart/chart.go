@@ -81,11 +81,20 @@ func times(d *report.Document) (*plot.Plot, error) {
 	p.Legend.Top, p.Legend.Left = true, true
 	p.Add(plotter.NewGrid())
 	for i, name := range operations(d) {
-		if err := curve(p, name, d.Series(name, cost.UnitTime), plotutil.Color(i)); err != nil {
+		if err := curve(p, name, d.Series(name, cost.UnitTime), ink(i)); err != nil {
 			return nil, err
 		}
 	}
 	return p, nil
+}
+
+// ink is the colour of the i-th line: first soft ones, then the same dark.
+func ink(i int) color.Color {
+	n := len(plotutil.SoftColors)
+	if i < n {
+		return plotutil.SoftColors[i]
+	}
+	return plotutil.DarkColors[i%n]
 }
 
 // ticks are those of a logarithmic axis, with labels that people read.
