@@ -3,12 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"slices"
 	"strings"
@@ -122,7 +120,7 @@ func (b *benchCapacity) run(c *cobra.Command) error {
 	}
 	ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	pool := campaign.NewPool(campaign.Config{Workers: 1, Command: func() *exec.Cmd { return command() }, Stall: time.Minute})
+	pool := campaign.NewPool(campaign.Config{Workers: 1, Command: command, Stall: time.Minute})
 	defer pool.Close()
 	table := c.OutOrStdout()
 	if b.output == "json" {
@@ -148,9 +146,7 @@ func (b *benchCapacity) run(c *cobra.Command) error {
 func (b *benchCapacity) tell(out io.Writer, answer capacity.Answer) error {
 	var err error
 	if b.output == "json" {
-		e := json.NewEncoder(out)
-		e.SetIndent("", "  ")
-		err = e.Encode(capacityDocument{scenarios.APIVersion, "Capacity", sim.Version(), b.plan.Seed, answer})
+		err = writeJSON(out, capacityDocument{scenarios.APIVersion, "Capacity", sim.Version(), b.plan.Seed, answer})
 	} else {
 		err = answer.WriteText(out)
 	}
@@ -179,17 +175,17 @@ type capacityDocument struct {
 
 // watchOnce runs a scenario on the built-in driver, hands on what happened, and names the invariants that it broke.
 func watchOnce(ctx context.Context, pool *campaign.Pool, s *scenarios.Scenario, seed uint64, each func(trace.Event)) (broken []string, err error) {
-	found, err := pool.Do(ctx, []campaign.Job{{System: defaultSystem, Scenario: s.Metadata.Name, Source: string(scenarios.Format(s)), Seed: seed, KeepTape: true}})
+	f, err := runOnce(ctx, pool, s, campaign.Job{Seed: seed, KeepTape: true})
 	if err != nil {
 		return nil, err
 	}
-	r := found[0].Run
+	r := f.Run
 	if r.Outcome != sim.Held && r.Outcome != sim.Violated {
 		return nil, fmt.Errorf("%w: %s %s", errNotHeld, r.Outcome, r.Message)
 	}
 	for _, v := range r.Verdict.Violations() {
 		broken = append(broken, v.Invariant)
 	}
-	_, err = trace.Each(s.Metadata.Name, bytes.NewReader(found[0].Tape), each)
+	_, err = trace.Each(s.Metadata.Name, bytes.NewReader(f.Tape), each)
 	return broken, err
 }

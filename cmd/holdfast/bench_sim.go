@@ -71,7 +71,7 @@ func (b *benchSim) run(c *cobra.Command) error {
 	}
 	pool := campaign.NewPool(campaign.Config{Workers: 1, Command: profiled, Stall: time.Minute})
 	defer pool.Close()
-	b.plan.Do = func(ctx context.Context, s *scenarios.Scenario) (speed.Spent, error) { return runOnce(ctx, pool, s) }
+	b.plan.Do = func(ctx context.Context, s *scenarios.Scenario) (speed.Spent, error) { return spend(ctx, pool, s) }
 	return b.study(c, b.plan.Trials(), func(ctx context.Context, each func()) ([]study.Row, error) {
 		b.plan.Rounds = b.rounds
 		b.plan.Each = func(int, int) { each() }
@@ -81,13 +81,23 @@ func (b *benchSim) run(c *cobra.Command) error {
 
 var errNotHeld = errors.New("a run that is measured has a finding")
 
-// runOnce runs a scenario on the built-in driver.
-func runOnce(ctx context.Context, pool *campaign.Pool, s *scenarios.Scenario) (speed.Spent, error) {
-	found, err := pool.Do(ctx, []campaign.Job{{System: defaultSystem, Scenario: s.Metadata.Name, Source: string(scenarios.Format(s)), Seed: 1}})
+// runOnce runs a scenario on the built-in driver, as a job that says how.
+func runOnce(ctx context.Context, pool *campaign.Pool, s *scenarios.Scenario, how campaign.Job) (campaign.Finding, error) {
+	how.System, how.Scenario, how.Source = defaultSystem, s.Metadata.Name, string(scenarios.Format(s))
+	found, err := pool.Do(ctx, []campaign.Job{how})
+	if err != nil {
+		return campaign.Finding{}, err
+	}
+	return found[0], nil
+}
+
+// spend runs a scenario that is to hold, and tells what that took.
+func spend(ctx context.Context, pool *campaign.Pool, s *scenarios.Scenario) (speed.Spent, error) {
+	f, err := runOnce(ctx, pool, s, campaign.Job{Seed: 1})
 	if err != nil {
 		return speed.Spent{}, err
 	}
-	r := found[0].Run
+	r := f.Run
 	if r.Outcome != sim.Held {
 		return speed.Spent{}, fmt.Errorf("%w: %s", errNotHeld, r.Outcome)
 	}
