@@ -2,11 +2,8 @@ package chart
 
 import (
 	"cmp"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -32,28 +29,16 @@ func SaveCapacity(name string, a capacity.Answer) error {
 	if err != nil {
 		return fmt.Errorf("draw %s: %w", name, err)
 	}
-	if err := saveBoth(name, "latency", latency, func(w io.Writer) error { return latencyNumbers(w, a.Trials) }); err != nil {
-		return err
-	}
 	backlog, err := backlogs(a)
 	if err != nil {
 		return fmt.Errorf("draw %s: %w", name, err)
 	}
-	return saveBoth(name, "backlog", backlog, func(w io.Writer) error { return backlogNumbers(w, a) })
-}
-
-// saveBoth writes a picture and its numbers.
-func saveBoth(name, what string, p *plot.Plot, numbers func(io.Writer) error) error {
-	e := filepath.Ext(name)
-	base := strings.TrimSuffix(name, e) + "-" + what
-	if err := p.Save(width, height, base+e); err != nil {
-		return fmt.Errorf("draw %s: %w", base+e, err)
-	}
-	f, err := os.Create(base + ".csv")
-	if err != nil {
+	end := filepath.Ext(name)
+	base := strings.TrimSuffix(name, end)
+	if err := save(base+"-latency"+end, latency, latencyNumbers(a.Trials)); err != nil {
 		return err
 	}
-	return errors.Join(numbers(f), f.Close())
+	return save(base+"-backlog"+end, backlog, backlogNumbers(a))
 }
 
 func rateName(rate float64) string { return simreport.Number(float64(int(rate))) + " a minute" }
@@ -151,30 +136,26 @@ func waiting(t capacity.Trial) (xys plotter.XYs) {
 
 func decimal(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
 
-func latencyNumbers(w io.Writer, trials []capacity.Trial) error {
-	out := csv.NewWriter(w)
-	_ = out.Write([]string{"startsPerMinute", "seconds", "share"}) // Flush tells
+func latencyNumbers(trials []capacity.Trial) [][]string {
+	all := [][]string{{"startsPerMinute", "seconds", "share"}}
 	for _, t := range trials {
 		for _, s := range shares(t.Waits) {
-			_ = out.Write([]string{decimal(t.Rate), decimal(s.after.Seconds()), decimal(s.share)})
+			all = append(all, []string{decimal(t.Rate), decimal(s.after.Seconds()), decimal(s.share)})
 		}
 	}
-	out.Flush()
-	return out.Error()
+	return all
 }
 
-func backlogNumbers(w io.Writer, a capacity.Answer) error {
-	out := csv.NewWriter(w)
-	_ = out.Write([]string{"startsPerMinute", "seconds", "waiting"})
-	all := a.Trials
+func backlogNumbers(a capacity.Answer) [][]string {
+	all := [][]string{{"startsPerMinute", "seconds", "waiting"}}
+	trials := a.Trials
 	if a.Overload != nil {
-		all = append(all[:len(all):len(all)], a.Overload.Trial)
+		trials = append(trials[:len(trials):len(trials)], a.Overload.Trial)
 	}
-	for _, t := range all {
+	for _, t := range trials {
 		for _, x := range t.Backlog {
-			_ = out.Write([]string{decimal(t.Rate), decimal(x.At.Seconds()), strconv.Itoa(x.Waiting)})
+			all = append(all, []string{decimal(t.Rate), decimal(x.At.Seconds()), strconv.Itoa(x.Waiting)})
 		}
 	}
-	out.Flush()
-	return out.Error()
+	return all
 }

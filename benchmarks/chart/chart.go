@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"image/color"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -60,6 +59,11 @@ func Save(name string, d *report.Document) error {
 	if err != nil {
 		return fmt.Errorf("draw %s: %w", name, err)
 	}
+	return save(name, p, numbers(d))
+}
+
+// save writes a picture, and its numbers beside it.
+func save(name string, p *plot.Plot, numbers [][]string) error {
 	if err := p.Save(width, height, name); err != nil {
 		return fmt.Errorf("draw %s: %w", name, err)
 	}
@@ -67,7 +71,7 @@ func Save(name string, d *report.Document) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(numbers(f, d), f.Close())
+	return errors.Join(csv.NewWriter(f).WriteAll(numbers), f.Close())
 }
 
 // times is the chart of all operations.
@@ -190,14 +194,12 @@ func fitted(p *plot.Plot, g study.Growth, from float64, ink color.Color) error {
 	return nil
 }
 
-// numbers writes what is drawn, and all the other rows.
-func numbers(w io.Writer, d *report.Document) error {
-	out := csv.NewWriter(w)
-	_ = out.Write([]string{"operation", "attachments", "unit", "median", "low", "high"}) // Flush tells
+// numbers are what is drawn, and all the other rows.
+func numbers(d *report.Document) [][]string {
+	all := [][]string{{"operation", "attachments", "unit", "median", "low", "high"}}
 	text := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 	for _, r := range d.Rows {
-		_ = out.Write([]string{r.Operation, strconv.Itoa(r.Attachments), r.Unit, text(r.Median), text(float64(r.Low)), text(float64(r.High))})
+		all = append(all, []string{r.Operation, strconv.Itoa(r.Attachments), r.Unit, text(r.Median), text(float64(r.Low)), text(float64(r.High))})
 	}
-	out.Flush()
-	return out.Error()
+	return all
 }
