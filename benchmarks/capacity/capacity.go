@@ -21,6 +21,7 @@ import (
 
 	"gonum.org/v1/gonum/stat/distuv"
 
+	"github.com/holdfast-sim/holdfast/benchmarks/cluster"
 	"github.com/holdfast-sim/holdfast/scenarios"
 	"github.com/holdfast-sim/holdfast/sim/trace"
 )
@@ -167,21 +168,16 @@ const perNode = 10
 
 // scenario draws the arrivals of a rate.
 func (p Plan) scenario(rate float64, window time.Duration) *scenarios.Scenario {
-	s := &scenarios.Scenario{APIVersion: scenarios.APIVersion, Kind: scenarios.Kind, Metadata: scenarios.Metadata{Name: fmt.Sprintf("arrivals-%.0f", rate)}}
 	gap := distuv.Exponential{Rate: rate / 60, Src: rand.NewPCG(p.Seed, math.Float64bits(rate))}
 	var at []time.Duration
 	for t := gap.Rand(); t < window.Seconds(); t += gap.Rand() {
 		at = append(at, begin+time.Duration(t*float64(time.Second)).Round(time.Millisecond))
 	}
 	nodes := max(1, (len(at)+perNode-1)/perNode)
-	for i := range nodes {
-		s.Spec.Nodes = append(s.Spec.Nodes, scenarios.Node{Name: fmt.Sprintf("node-%d", i+1)})
-	}
+	s := cluster.New(fmt.Sprintf("arrivals-%.0f", rate), len(at), nodes)
 	for i, t := range at {
-		volume := fmt.Sprintf("disk-%d", i+1)
-		s.Spec.Volumes = append(s.Spec.Volumes, scenarios.Volume{Name: volume, AccessMode: "ReadWriteOnce"})
 		s.Spec.Timeline = append(s.Spec.Timeline, scenarios.Step{
-			At: scenarios.Duration(t), Publish: &scenarios.Attachment{Volume: volume, Node: s.Spec.Nodes[i%nodes].Name},
+			At: scenarios.Duration(t), Publish: &scenarios.Attachment{Volume: cluster.Volume(i), Node: cluster.Node(i % nodes)},
 		})
 	}
 	s.Spec.Latency = scenarios.Latency{Min: scenarios.Duration(p.Latency), Max: scenarios.Duration(p.Latency)}

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/holdfast-sim/holdfast/benchmarks/cluster"
 	"github.com/holdfast-sim/holdfast/benchmarks/study"
 	"github.com/holdfast-sim/holdfast/scenarios"
 )
@@ -135,31 +136,15 @@ const operations = 400
 // starts is how often each of n machines starts.
 func starts(n int) int { return (operations + n - 1) / n }
 
-// volumes makes a scenario with so many volumes and nodes.
-func volumes(name string, volumes, nodes int) *scenarios.Scenario {
-	s := &scenarios.Scenario{APIVersion: scenarios.APIVersion, Kind: scenarios.Kind, Metadata: scenarios.Metadata{Name: name}}
-	for i := range volumes {
-		s.Spec.Volumes = append(s.Spec.Volumes, scenarios.Volume{Name: volume(i), AccessMode: "ReadWriteOnce"})
-	}
-	for i := range nodes {
-		s.Spec.Nodes = append(s.Spec.Nodes, scenarios.Node{Name: node(i)})
-	}
-	return s
-}
-
-func volume(i int) string { return fmt.Sprintf("disk-%d", i+1) }
-
-func node(i int) string { return fmt.Sprintf("node-%d", i+1) }
-
 func at(d time.Duration) scenarios.Duration { return scenarios.Duration(d) }
 
 // work is a scenario in which n machines start and stop all the time.
 func work(n int) *scenarios.Scenario {
-	s := volumes(fmt.Sprintf("work-%d", n), n, n)
+	s := cluster.New(fmt.Sprintf("work-%d", n), n, n)
 	for round := range starts(n) {
 		for i := range n {
 			begun := 10*time.Second + time.Duration(round)*20*time.Second + time.Duration(i)*10*time.Second/time.Duration(n)
-			a := &scenarios.Attachment{Volume: volume(i), Node: node(i)}
+			a := &scenarios.Attachment{Volume: cluster.Volume(i), Node: cluster.Node(i)}
 			s.Spec.Timeline = append(s.Spec.Timeline,
 				scenarios.Step{At: at(begun), Publish: a}, scenarios.Step{At: at(begun + 10*time.Second), Unpublish: a})
 		}
@@ -169,10 +154,10 @@ func work(n int) *scenarios.Scenario {
 
 // idle is a scenario in which n volumes are attached, and nothing else happens for some hours.
 func idle(n, hours int) *scenarios.Scenario {
-	s := volumes(fmt.Sprintf("idle-%d", n), max(1, n), max(1, n/10))
+	s := cluster.New(fmt.Sprintf("idle-%d", n), max(1, n), max(1, n/10))
 	for i := range n {
 		s.Spec.Timeline = append(s.Spec.Timeline, scenarios.Step{
-			At: at(10*time.Second + time.Duration(i)*10*time.Millisecond), Publish: &scenarios.Attachment{Volume: volume(i), Node: node(i % len(s.Spec.Nodes))},
+			At: at(10*time.Second + time.Duration(i)*10*time.Millisecond), Publish: &scenarios.Attachment{Volume: cluster.Volume(i), Node: cluster.Node(i % len(s.Spec.Nodes))},
 		})
 	}
 	end := time.Hour + time.Duration(hours)*time.Hour
