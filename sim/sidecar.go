@@ -106,11 +106,18 @@ func (x *entry) remove(force bool) {
 // abandon lets the VolumeAttachment go without an unpublish. What is in flight ends, and nobody hears of it.
 func (x *entry) abandon() {
 	x.gone = true
-	if x.next != nil {
-		x.engine.loop.Withdraw(x.next)
-		x.engine.workers.free(x)
-	}
+	x.withdraw()
 	x.forget()
+}
+
+// withdraw takes back what is planned, and the worker that was kept for it.
+func (x *entry) withdraw() {
+	if x.next == nil {
+		return
+	}
+	x.engine.loop.Withdraw(x.next)
+	x.next = nil
+	x.engine.workers.free(x)
 }
 
 // plan offers what the sidecar does next for this entry.
@@ -119,11 +126,7 @@ func (x *entry) plan() {
 	if x.gone || x.busy || x.wished && x.attached {
 		return
 	}
-	if x.next != nil {
-		x.engine.loop.Withdraw(x.next)
-		x.next = nil
-		x.engine.workers.free(x)
-	}
+	x.withdraw()
 	verb, wait := "publish", x.backoff()
 	if !x.wished {
 		verb = "unpublish"
