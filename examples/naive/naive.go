@@ -1,4 +1,4 @@
-// Package naive is an example of a CSI controller service put under test: forty lines, as a first version is written, with four classic
+// Package naive is an example of a CSI controller service put under test: fifty lines, as a first version is written, with four classic
 // bugs. Its tests hand it to package csidriver as it is.
 //
 //   - It remembers what is published in memory alone: after a restart it lets a second node have a volume that is still in use.

@@ -22,6 +22,14 @@ spec:
   - {name: disk, accessMode: ReadWriteOnce}
 `
 
+// handOver takes a volume from a node for another one.
+const handOver = `
+  timeline:
+  - {at: 10s, publish: {volume: disk, node: node-1}}
+  - {at: 1m, unpublish: {volume: disk, node: node-1}}
+  - {at: 1m, publish: {volume: disk, node: node-2}}
+`
+
 // broken names the invariants that any of twenty seeds breaks.
 func broken(t *testing.T, text string) map[string]bool {
 	s, err := scenarios.Parse("naive.yaml", strings.NewReader(head+text))
@@ -55,12 +63,7 @@ func TestEachBugIsFound(t *testing.T) {
 `), "S1")
 	})
 	t.Run("forgotten before it was revoked", func(t *testing.T) {
-		require.Contains(t, broken(t, `
-  timeline:
-  - {at: 10s, publish: {volume: disk, node: node-1}}
-  - {at: 1m, unpublish: {volume: disk, node: node-1}}
-  - {at: 1m, publish: {volume: disk, node: node-2}}
-  faults:
+		require.Contains(t, broken(t, handOver+`  faults:
   - {on: {verb: revoke, resource: backend, until: 61s}, effect: error}
 `), "S1")
 	})
@@ -77,12 +80,7 @@ func TestEachBugIsFound(t *testing.T) {
 		require.Contains(t, all, "L6")
 	})
 	t.Run("taken from another node", func(t *testing.T) {
-		require.Contains(t, broken(t, `
-  timeline:
-  - {at: 10s, publish: {volume: disk, node: node-1}}
-  - {at: 1m, unpublish: {volume: disk, node: node-1}}
-  - {at: 1m, publish: {volume: disk, node: node-2}}
-  faults:
+		require.Contains(t, broken(t, handOver+`  faults:
   - {on: {verb: revoke, resource: backend, until: 61s}, effect: replyLost}
 `), "S9")
 	})

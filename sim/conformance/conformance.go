@@ -6,7 +6,7 @@
 //	func build(env sim.Env) (csi.ControllerServer, error) { return mydriver.New(env.Client, env.Backend), nil }
 //
 // Each case runs in a simulated cluster of three nodes, in virtual time, and calls the server as external-attacher does: transient errors
-// (Unavailable, Aborted, DeadlineExceeded) are tried again for five minutes. What is expected is what the CSI specification (v1.13,
+// (Unavailable, Aborted, DeadlineExceeded, Canceled) are tried again for five minutes. What is expected is what the CSI specification (v1.13,
 // ControllerPublishVolume and ControllerUnpublishVolume) says, and that the storage backend lets those nodes write that were told so, and
 // no others. A case that is not meant for a driver is left out with Skip, and says why.
 package conformance
@@ -44,7 +44,7 @@ func Test(t *testing.T, build func(sim.Env) (csi.ControllerServer, error), optio
 		o(s)
 	}
 	for name := range s.skip {
-		if !slices.ContainsFunc(cases(), func(c check) bool { return c.name == name }) {
+		if !slices.Contains(Names(), name) {
 			t.Fatalf("conformance has no case %q; it has: %s", name, strings.Join(Names(), ", "))
 		}
 	}
@@ -80,11 +80,11 @@ func Names() (names []string) {
 	return names
 }
 
-// check is one case: what is asked, and for how long nodes are there.
+// check is one case.
 type check struct {
 	name     string
-	timeline string // what happens in the cluster meanwhile
-	do       func(*stage)
+	timeline string       // what happens in the cluster meanwhile
+	do       func(*stage) // asks
 }
 
 const world = `

@@ -83,7 +83,7 @@ func (s *Service) ControllerPublishVolume(ctx context.Context, r *csi.Controller
 	}
 	err := s.cfg.Controller.Publish(ctx, controller.PublishRequest{Volume: r.GetVolumeId(), NodeID: r.GetNodeId(), Mode: mode, Context: r.GetVolumeContext()})
 	if err != nil {
-		return nil, statusOf(err)
+		return nil, failure{err}
 	}
 	return &csi.ControllerPublishVolumeResponse{}, nil
 }
@@ -91,7 +91,7 @@ func (s *Service) ControllerPublishVolume(ctx context.Context, r *csi.Controller
 // ControllerUnpublishVolume is Controller.Unpublish. Without a node it ends the access of all.
 func (s *Service) ControllerUnpublishVolume(ctx context.Context, r *csi.ControllerUnpublishVolumeRequest) (*csi.ControllerUnpublishVolumeResponse, error) {
 	if err := s.cfg.Controller.Unpublish(ctx, r.GetVolumeId(), r.GetNodeId()); err != nil {
-		return nil, statusOf(err)
+		return nil, failure{err}
 	}
 	return &csi.ControllerUnpublishVolumeResponse{}, nil
 }
@@ -113,8 +113,6 @@ func modeOf(m csi.VolumeCapability_AccessMode_Mode) (mode attachment.Mode, known
 
 // failure is an error of the Controller that a gRPC server knows the code of.
 type failure struct{ error }
-
-func statusOf(err error) error { return failure{err} }
 
 // Unwrap returns the Controller's error.
 func (f failure) Unwrap() error { return f.error }
