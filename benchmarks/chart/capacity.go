@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -41,7 +42,7 @@ func SaveCapacity(name string, a capacity.Answer) error {
 	return save(base+"-backlog"+end, backlog, backlogNumbers(a))
 }
 
-func rateName(rate float64) string { return simreport.Number(float64(int(rate))) + " a minute" }
+func rateName(rate float64) string { return simreport.Number(math.Round(rate)) + " a minute" }
 
 // latencies is the empirical distribution of what publishes take, one curve for each rate.
 func latencies(trials []capacity.Trial) (*plot.Plot, error) {
